@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One non-recursive Makefile. V=1 shows commands, SAN=1 builds with ASan and
+# UBSan, C=1 runs sparse, WERROR=1 makes warnings errors. Objects go to build/,
+# only the driver lands beside its sources: rig/rig.
+
+CC ?= gcc
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+
+O := build$(if $(SAN),/san)
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+CPPFLAGS += -D_GNU_SOURCE -DRIG_PREFIX='"$(PREFIX)"'
+CFLAGS ?= -O2 -g
+cflags := -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes \
+	  -Wmissing-prototypes -Wvla -fno-common -MMD -MP
+cflags += $(if $(WERROR),-Werror)
+cflags += $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+comma := ,
+
+host_libs := json-c libarchive libelf libkmod libpcre2-8 libxxhash smartcols
+guest_libs := json-c libndctl libdaxctl devmapper libpmem2 liburing
+pkgs = $(shell $(PKG_CONFIG) $(1) $(2))
+
+host_src := $(wildcard rig/*.c)
+agent_src := $(wildcard guest/agent*.c workloads/*.c)
+init_src := guest/init.c
+
+host_obj := $(host_src:%.c=$(O)/%.o)
+agent_obj := $(agent_src:%.c=$(O)/%.o)
+# All of the driver but main(): what unit tests link.
+host_lib_obj := $(filter-out $(O)/rig/rig.o,$(host_obj))
+
+unit_src := $(wildcard tests/test-*.c)
+unit_bin := $(unit_src:tests/%.c=$(O)/tests/%)
+
+rig_bin := $(if $(SAN),$(O)/rig-san,rig/rig)
+
+all: $(rig_bin) build/rig-agent build/rig-init
+.PHONY: all
+
+$(rig_bin): $(host_obj)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lpthread
+
+# The agent is never built with a sanitizer: it is PID 2 of somebody's guest.
+build/rig-agent: $(agent_src:%.c=build/%.o)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(guest_libs)) -laio -lpthread
+
+build/rig-init: $(init_src:%.c=build/%.o)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
+
+$(O)/%.o: %.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(if $(C),$(Q)sparse -D_GNU_SOURCE -Wno-decl $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(cflags) -I. -c -o $@ $<
+
+$(O)/tests/%: $(O)/tests/%.o $(host_lib_obj)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lcmocka -lpthread
+
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+unit-tests: $(unit_bin)
+.PHONY: unit-tests
+
+clean:
+	rm -rf build rig/rig
+.PHONY: clean
