@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The gate: a linear device-mapper target over a RAM disk. While it is
+ * suspended, drivers/md/dm.c dm_submit_bio() queues every bio it is given, so
+ * direct I/O stays in flight, with its pages referenced, until resume.
+ */
+#include "workload.h"
+
+#include <libdevmapper.h>
+#include <sys/stat.h>
+
+#define RAMDISK "/dev/ram0"
+
+struct gate {
+	char name[32];
+	char path[64];
+	bool closed;
+};
+
+/* Errors of the library go nowhere: the caller says what failed. */
+static void quiet(int level, const char *file, int line, int err,
+		  const char *fmt, ...)
+{
+}
+
+static bool dm(int type, struct gate *g, size_t sectors)
+{
+	struct dm_task *t = dm_task_create(type);
+	bool ok;
+
+	if (!t)
+		return false;
+	ok = dm_task_set_name(t, g->name);
+	if (ok && sectors)
+		ok = dm_task_add_target(t, 0, sectors, "linear", RAMDISK " 0");
+	/* Neither sync the filesystem above (there is none) nor flush: what
+	 * is in flight is to stay there. */
+	if (ok && type == DM_DEVICE_SUSPEND)
+		ok = dm_task_skip_lockfs(t) && dm_task_no_flush(t);
+	if (ok && type == DM_DEVICE_CREATE)
+		ok = dm_task_set_add_node(t, DM_ADD_NODE_ON_CREATE);
+	ok = ok && dm_task_run(t);
+	dm_task_destroy(t);
+	dm_task_update_nodes();
+	return ok;
+}
+
+struct gate *gate_new(size_t len)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+
+	if (access(RAMDISK, F_OK) < 0)
+		SKIP("no RAM disk %s (brd) for the gate", RAMDISK);
+	if (access("/dev/mapper/control", F_OK) < 0)
+		SKIP("no device-mapper for the gate");
+	dm_log_with_errno_init(quiet);
+	dm_udev_set_sync_support(0);
+	snprintf(g->name, sizeof(g->name), "rig-gate-%d", getpid());
+	snprintf(g->path, sizeof(g->path), "%s/%s", dm_dir(), g->name);
+	if (!dm(DM_DEVICE_CREATE, g, len / 512))
+		BROKEN("cannot create the gate %s of %zu bytes over %s",
+		       g->name, len, RAMDISK);
+	return g;
+}
+
+const char *gate_path(const struct gate *g)
+{
+	return g->path;
+}
+
+void gate_close(struct gate *g)
+{
+	if (!dm(DM_DEVICE_SUSPEND, g, 0))
+		BROKEN("cannot suspend the gate %s", g->name);
+	g->closed = true;
+}
+
+void gate_open(struct gate *g)
+{
+	if (!dm(DM_DEVICE_RESUME, g, 0))
+		BROKEN("cannot resume the gate %s", g->name);
+	g->closed = false;
+}
+
+void gate_free(struct gate *g)
+{
+	if (g->closed)
+		gate_open(g);
+	/* A closer may still be on its way out of the kernel. */
+	if (!WAIT_FOR(dm(DM_DEVICE_REMOVE, g, 0), 5))
+		BROKEN("cannot remove the gate %s", g->name);
+	free(g);
+}
