@@ -31,7 +31,7 @@ static const struct fs {
 		.name = "xfs",
 		.mkfs = { "mkfs.xfs", "-q", "-f", "-K", "-m",
 			  "reflink=1,rmapbt=1", "-d",
-			  "su=2m,sw=1", NULL },
+			  "su=2m,sw=1,agcount=4", "-l", "size=64m", NULL },
 		.mount_data = "dax=always",
 		.check = { "xfs_repair", "-n", NULL },
 	},

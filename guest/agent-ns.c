@@ -117,7 +117,8 @@ static const char *make_pfn(struct ndctl_region *r, struct ndctl_namespace *ns,
 							 NDCTL_PFN_LOC_PMEM);
 	if (!rc && ndctl_pfn_has_align(pfn))
 		rc = ndctl_pfn_set_align(pfn, w->align);
-	if (!rc)
+	/* The mode is kept in the label; a label-less namespace has none. */
+	if (!rc && ndctl_region_get_nstype(r) == ND_DEVICE_NAMESPACE_PMEM)
 		rc = ndctl_namespace_set_enforce_mode(ns, NDCTL_NS_MODE_FSDAX);
 	if (!rc)
 		rc = ndctl_pfn_set_namespace(pfn, ns);
@@ -154,7 +155,8 @@ static const char *make_dax(struct ndctl_region *r, struct ndctl_namespace *ns,
 							 NDCTL_PFN_LOC_PMEM);
 	if (!rc && ndctl_dax_has_align(dax))
 		rc = ndctl_dax_set_align(dax, w->align);
-	if (!rc)
+	/* The mode is kept in the label; a label-less namespace has none. */
+	if (!rc && ndctl_region_get_nstype(r) == ND_DEVICE_NAMESPACE_PMEM)
 		rc = ndctl_namespace_set_enforce_mode(ns, NDCTL_NS_MODE_DEVDAX);
 	if (!rc)
 		rc = ndctl_dax_set_namespace(dax, ns);
