@@ -5,8 +5,11 @@
  * list, and every output (table, report, findings.json) is made from it.
  *
  * Two sightings are one finding when their fingerprints agree. A fingerprint
- * is made of the kind and a key that leaves out whatever differs between two
- * sightings of one bug (addresses, pids, times, line numbers, CPU).
+ * is made of the kind, a key that leaves out whatever differs between two
+ * sightings of one bug (addresses, pids, times, line numbers, CPU), and the
+ * site (FILE:LINE) where there is one. The family is the fingerprint without
+ * the site: what stays the same from one kernel to another when only lines
+ * have moved.
  */
 #ifndef RIG_FINDING_H
 #define RIG_FINDING_H
@@ -20,6 +23,7 @@ struct finding {
 	char *title;		/* one line, printable: "WARNING in
 				 * dax_disassociate_entry (fs/dax.c:398)" */
 	char fingerprint[17];
+	char family[17];	/* compare over kernels by this one */
 	unsigned int count;	/* sightings */
 	struct strv cases;	/* cases running when seen, each once, in order
 				 * of first sighting; empty: outside any case */
@@ -35,10 +39,12 @@ struct findings {
 };
 #define _findings_ __cleanup(findings_free)
 
-/* One sighting, all strings borrowed. @key is what the fingerprint is made of
- * beside @kind; @title and @text are made printable here. */
+/* One sighting, all strings borrowed. @key and @site are what the fingerprint
+ * is made of beside @kind; @title and @text are made printable here. */
 struct sighting {
 	const char *kind, *oracle, *title, *key;
+	const char *site;	/* FILE:LINE, or NULL */
+	unsigned int count;	/* sightings in one; 0 is 1 */
 	const char *case_name;	/* NULL: outside any case */
 	const char *text;
 	size_t text_len;

@@ -26,8 +26,10 @@ struct kreport {
 	const char *kind;	/* of the pattern: "WARNING", "BUG", "oops",
 				 * "KASAN", "hung-task", "bad-page", ... */
 	char *title;		/* "WARNING in dax_insert_entry (fs/dax.c:380)" */
-	char *key;		/* kind + function or the like: stable over
-				 * builds, boots and line numbers */
+	char *key;		/* function or the like: stable over builds,
+				 * boots and line numbers */
+	char *site;		/* FILE:LINE of a WARN or BUG, else NULL: keeps
+				 * two WARNs of one function apart */
 	char *case_name;	/* the case whose markers are around the report's
 				 * first line; NULL outside */
 	double time;		/* guest seconds of its first line, or -1 */
@@ -41,7 +43,13 @@ struct kreport {
 				 * BUG, panic, lockup: the VM is to be booted
 				 * anew */
 	bool truncated;		/* its end was not seen */
+	unsigned int count;	/* 1; more where a flood of the same report was
+				 * folded into this one, see SCAN_KEEP */
 };
+
+/* So many reports of one kind, key, site and case are kept each on its own;
+ * further ones only count, so that a flood does not eat the host's memory. */
+#define SCAN_KEEP 64
 
 struct kreports {
 	struct kreport *v;
