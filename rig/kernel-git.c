@@ -506,7 +506,7 @@ int kernel_git(const char *path, const char *rev, const struct kernel_opts *o,
 {
 	_free_ char *user = realpath(path, NULL);
 	_free_ char *bad = NULL;
-	_free_ char *name = NULL;
+	const char *name = k->spec;
 	_free_ char *commit = NULL;
 	_free_ char *version = NULL;
 	_close_ int lock = -1;
@@ -525,7 +525,6 @@ int kernel_git(const char *path, const char *rev, const struct kernel_opts *o,
 		bad = tree_problem(user, false);
 	if (bad)
 		return failed(EXIT_USAGE, "%s %s", path, bad);
-	name = rev ? xstrfmt("%s@%s", path, rev) : xstrdup(path);
 	ret = copy_paths(&c);
 	if (ret)
 		return ret;
@@ -540,7 +539,7 @@ int kernel_git(const char *path, const char *rev, const struct kernel_opts *o,
 	free(k->version);
 	k->version = NULL;
 	push_commands(&c, rev, o, &k->commands);
-	src = (struct source){ .dir = c.tree, .name = name, .id = c.object,
+	src = (struct source){ .dir = c.tree, .name = k->spec, .id = c.object,
 			       .version = version, .lock = lock,
 			       .prepare = checkout, .arg = &c };
 	return source_build(&src, o, k);

@@ -868,6 +868,12 @@ static char *info_line(char **s)
 	return line ? line : "";
 }
 
+static void warn_lost(const struct build *b, const char *lost)
+{
+	if (lost && *lost)
+		warning("%s is configured without: %s", b->src->name, lost);
+}
+
 /* Fill @k from the finished kernel. */
 static int use_kernel(const struct build *b, struct kernel *k)
 {
@@ -885,8 +891,9 @@ static int use_kernel(const struct build *b, struct kernel *k)
 	info_line(&s);
 	info_line(&s);
 	lost = info_line(&s);
-	if (*lost)
-		warning("%s was configured without: %s", b->src->name, lost);
+	/* Else it was said before the build. */
+	if (!k->build_log)
+		warn_lost(b, lost);
 	k->vmlinux = xstrfmt("%s/vmlinux", b->out);
 	k->image = xstrfmt("%s/bzImage", b->out);
 	if (!path_exists(k->image)) {
@@ -938,6 +945,7 @@ static int build_now(struct build *b, struct kernel *k)
 		ret = read_config(b, &lost);
 	if (ret)
 		return ret;
+	warn_lost(b, lost);
 	load_progress(b);
 	progress("build", "building %s", b->src->name);
 	target_args(b, &argv);
@@ -1019,7 +1027,7 @@ int kernel_tree(const char *path, const struct kernel_opts *o,
 	if (!version)
 		version = tree_version(dir);
 	src.dir = dir;
-	src.name = (char *)path;
+	src.name = k->spec;
 	src.version = version ? version : "unknown";
 	return source_build(&src, o, k);
 }
