@@ -246,6 +246,58 @@ const char *attempt_where(struct attempt *a);
 /* Kill and forget, whatever its state. */
 void attempt_end(struct attempt *a);
 
+/* --- what a file has to hold --------------------------------------------- */
+
+/* Zeroed anonymous memory for a copy of it, private or shared over fork. */
+void *buffer(size_t len);
+void *buffer_shared(size_t len);
+
+/*
+ * Compare the @len bytes at @want with the file, by read(2) from offset 0
+ * (unless @fd is -1), and with the mapping of them at @p (unless NULL). NULL
+ * when all agree, else what differs first: static, valid until the next call.
+ */
+const char *wrong_data(int fd, const void *p, const void *want, size_t len);
+
+/* CHECK of it: CHECK_DATA(fd, p, want, len, "the source after %s", "that") */
+#define CHECK_DATA(fd, p, want, len, fmt, ...)                                 \
+	({                                                                     \
+		const char *__w = wrong_data(fd, p, want, len);                \
+		CHECK(!__w, fmt ": %s", ##__VA_ARGS__, __w ? __w : "right");   \
+	})
+
+/* Load the byte at @p, or load and store it: 0, or the signal that it gave
+ * (SIGBUS, SIGSEGV). Safe in threads. */
+int try_access(volatile void *p, bool store);
+
+/* As the "vmsplice" reference, on a pipe of one's own: so that it can be held
+ * by another process than takes it. Drop says whether what was read through
+ * the reference is what @want (may be NULL) holds. */
+void pipe_hold(int fds[2], void *p, size_t len);
+bool pipe_drop(int fds[2], const void *want, size_t len);
+
+/* --- peers: another process that does what it is told -------------------- */
+
+/*
+ * Runs functions in a process of its own, one after the other: its statics
+ * and mappings stay from call to call. @arg has to be valid there: memory
+ * shared, or unchanged since peer_start().
+ */
+struct peer {
+	pid_t pid;
+	int fd;
+};
+
+void peer_start(struct peer *p);
+/* Run fn(arg) there and wait; its value. BROKEN when the peer dies of it. */
+int peer_call(struct peer *p, int (*fn)(void *arg), void *arg);
+/* The same in two: start it, then wait at most @seconds (scaled): true, with
+ * its value in *@ret (may be NULL). */
+void peer_send(struct peer *p, int (*fn)(void *arg), void *arg);
+bool peer_reply(struct peer *p, double seconds, int *ret);
+/* Let it exit by itself, and wait: its wait status, or -1 if it does not. */
+int peer_end(struct peer *p);
+
 /* --- time ---------------------------------------------------------------- */
 
 double wl_now(void);	/* monotonic seconds */
