@@ -46,6 +46,9 @@ struct git {
 	const char *repo;	/* --git-dir, or NULL: found from @dir */
 	const char *work;	/* --work-tree, or NULL */
 	const char *index;	/* GIT_INDEX_FILE, or NULL */
+	const char *borrow;	/* the user's objects, or NULL. Only for what
+				 * writes none: git sets the time of an object
+				 * that it would write and that is there */
 	int in;			/* its stdin, 0: none */
 };
 
@@ -78,6 +81,9 @@ static int git(const struct git *g, struct buf *out, char **why, ...)
 		strv_push(&env, git_env[i]);
 	if (g->index)
 		strv_pushf(&env, "GIT_INDEX_FILE=%s", g->index);
+	if (g->borrow)
+		strv_pushf(&env, "GIT_ALTERNATE_OBJECT_DIRECTORIES=%s",
+			   g->borrow);
 	opts.env = env.v;
 	ret = proc_read(argv.v, &opts, out ? out : &mine, &err, -1);
 	if (out && out->len && out->data[out->len - 1] == '\n')
@@ -103,10 +109,15 @@ char *git_describe(const char *dir, const char *rev)
 {
 	struct git g = { .dir = dir };
 	_buf_ struct buf out = {};
+	_buf_ struct buf changes = {};
 
 	if (git(&g, &out, NULL, "describe", "--always", "--tags",
-		rev ? rev : "--dirty", NULL) || !out.len)
+		rev ? rev : "HEAD", NULL) || !out.len)
 		return NULL;
+	/* "describe --dirty" would write the user's index. */
+	if (!rev && git(&g, &changes, NULL, "status", "--porcelain", "-uno",
+			NULL) == 0 && changes.len)
+		return xstrfmt("%s-dirty", out.data);
 	return take_ptr(out.data);
 }
 
@@ -115,6 +126,7 @@ struct copy {
 	const char *user;	/* the user's tree: absolute */
 	char *top;		/* git/NAME-HASH */
 	char *repo, *tree;	/* in it */
+	char *borrow;		/* the user's objects; NULL: no git tree */
 	char *object;		/* what @tree is to hold: a git tree's name */
 };
 
@@ -123,6 +135,7 @@ static void copy_free(struct copy *c)
 	free(c->top);
 	free(c->repo);
 	free(c->tree);
+	free(c->borrow);
 	free(c->object);
 }
 #define _copy_ __cleanup(copy_free)
@@ -144,31 +157,24 @@ static int copy_paths(struct copy *c)
 	return EXIT_CLEAN;
 }
 
-/* The user's object folder becomes the copy's alternate: nothing is fetched,
- * nothing is written there. */
-static int borrow_objects(const struct copy *c)
+static int find_objects(struct copy *c)
 {
 	struct git user = { .dir = c->user };
-	_free_ char *path = xstrfmt("%s/objects/info/alternates", c->repo);
 	_free_ char *why = NULL;
 	_buf_ struct buf out = {};
-	int err;
 
 	if (git(&user, &out, &why, "rev-parse", "--path-format=absolute",
 		"--git-path", "objects", NULL))
 		return failed(EXIT_RIG_FAILED, "cannot read the git tree %s: %s",
 			      c->user, why);
-	buf_add(&out, "\n", 1);
-	err = write_file(path, out.data, out.len);
-	return err ? failed(EXIT_RIG_FAILED, "cannot write %s: %s", path,
-			    strerror(-err)) : EXIT_CLEAN;
+	c->borrow = take_ptr(out.data);
+	return EXIT_CLEAN;
 }
 
 /* Make the private repository, or bring it out of what a killed rig left. */
-static int copy_init(const struct copy *c)
+static int copy_init(struct copy *c)
 {
 	_free_ char *head = xstrfmt("%s/HEAD", c->repo);
-	_free_ char *info = xstrfmt("%s/objects/info", c->repo);
 	struct git g = { .dir = c->tree };
 	_free_ char *why = NULL;
 	struct dirent **list = NULL;
@@ -192,11 +198,7 @@ static int copy_init(const struct copy *c)
 		free(list[i]);
 	}
 	free(list);
-	err = mkdir_p(info);
-	if (err)
-		return failed(EXIT_RIG_FAILED, "cannot make %s: %s", info,
-			      strerror(-err));
-	return tree_is_git(c->user) ? borrow_objects(c) : EXIT_CLEAN;
+	return tree_is_git(c->user) ? find_objects(c) : EXIT_CLEAN;
 }
 
 /* The tree object of the user's revision. */
@@ -230,6 +232,30 @@ static int revision(struct copy *c, const char *name, const char *rev,
 	return EXIT_CLEAN;
 }
 
+/* An index of what HEAD has, with the times of the files that are as HEAD has
+ * them: those need not be read again, and are not written anywhere. */
+static int start_index(struct copy *c, const char *name, const char *index)
+{
+	struct git g = { .dir = c->user, .repo = c->repo, .work = c->user,
+			 .index = index, .borrow = c->borrow };
+	_free_ char *commit = NULL;
+	_free_ char *why = NULL;
+	int ret = revision(c, name, "HEAD", &commit);
+
+	if (ret)
+		return ret;
+	if (git(&g, NULL, &why, "read-tree", c->object, NULL))
+		ret = failed(EXIT_RIG_FAILED, "cannot read HEAD of %s: %s",
+			     name, why);
+	/* Its exit status says whether something changed. */
+	if (!ret && git(&g, NULL, &why, "update-index", "-q", "--refresh",
+			NULL) < 0)
+		ret = failed(EXIT_RIG_FAILED, "cannot read %s: %s", name, why);
+	free(c->object);
+	c->object = NULL;
+	return ret;
+}
+
 /*
  * The user's files as they are, as a tree object. The index is kept, so that
  * the next time only what changed is read. In a git tree .gitignore is obeyed
@@ -240,32 +266,24 @@ static int snapshot(struct copy *c, const char *name)
 	_free_ char *index = xstrfmt("%s/snapshot.index", c->repo);
 	struct git g = { .dir = c->user, .repo = c->repo, .work = c->user,
 			 .index = index };
-	bool is_git = tree_is_git(c->user);
 	_free_ char *why = NULL;
 	_buf_ struct buf out = {};
-	int ret = 0;
+	int ret = EXIT_CLEAN;
 
 	progress("snapshot", "reading %s", name);
-	if (is_git && !path_exists(index)) {
-		_free_ char *commit = NULL;
-
-		ret = revision(c, name, "HEAD", &commit);
-		if (ret)
-			return ret;
-		ret = git(&g, NULL, &why, "read-tree", c->object, NULL);
-		free(c->object);
-		c->object = NULL;
-	}
+	if (c->borrow && !path_exists(index))
+		ret = start_index(c, name, index);
+	if (ret)
+		return ret;
 	/* A size from which a file goes straight into a pack, without deltas:
 	 * one file of ours instead of eighty thousand. */
+	ret = git(&g, NULL, &why, "-c",
+		  c->borrow ? "core.bigFileThreshold=512m" :
+			      "core.bigFileThreshold=1",
+		  "add", "-A", c->borrow ? "." : "--force",
+		  c->borrow ? NULL : ".", NULL);
 	if (!ret)
-		ret = git(&g, NULL, &why, "-c",
-			  is_git ? "core.bigFileThreshold=512m" :
-				   "core.bigFileThreshold=1",
-			  "add", "-A", is_git ? "." : "--force",
-			  is_git ? NULL : ".", NULL);
-	if (!ret)
-		ret = git(&g, &out, &why, "write-tree", NULL);
+		ret = git(&g, &out, &why, "write-tree", "--missing-ok", NULL);
 	if (ret)
 		return failed(EXIT_RIG_FAILED, "cannot read all of %s: %s",
 			      name, why);
@@ -280,11 +298,96 @@ struct patch {
 	char *diff;		/* file that `git apply` reads */
 };
 
-static int apply_one(const struct git *g, const struct patch *p)
+/* The files that a diff changes, as it names them. */
+static void old_names(const char *diff, struct strv *names)
+{
+	static const char *const marks[] = { "\n--- ", "\nrename from ",
+					     "\ncopy from " };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		for (const char *s = diff; (s = strstr(s, marks[i]));) {
+			const char *end;
+
+			s += strlen(marks[i]);
+			if (i == 0) {
+				/* -p1, as git apply has it. */
+				end = s + strcspn(s, "\t\r\n");
+				while (s < end && *s++ != '/')
+					;
+			} else {
+				end = s + strcspn(s, "\r\n");
+			}
+			if (s < end)
+				strv_pushf(names, "%.*s", (int)(end - s), s);
+		}
+	}
+}
+
+/* Write @data to a fresh file and open it to be a child's stdin. */
+static int as_stdin(const char *path, const void *data, size_t len)
+{
+	int err = write_file(path, data, len);
+	int fd = err ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+
+	return err ? err : fd < 0 ? -errno : fd;
+}
+
+/* Copy the objects of the files that @diff changes from the user's repository
+ * into ours, for a git that must not know the user's. */
+static int import(const struct copy *c, const struct git *g, const char *diff,
+		  char **why)
+{
+	_free_ char *path = xstrfmt("%s/import", c->repo);
+	struct git user = { .dir = c->user };
+	struct git mine = *g;
+	_strv_ struct strv names = {};
+	_buf_ struct buf text = {};
+	_buf_ struct buf wanted = {};
+	_buf_ struct buf pack = {};
+	_close_ int list = -1, in = -1;
+	int ret;
+
+	buf_add(&text, "\n", 1);
+	ret = read_file(diff, &text);
+	if (ret)
+		return ret;
+	old_names(text.data, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		_free_ char *spec = xstrfmt(":%s", names.v[i]);
+		_buf_ struct buf sha = {};
+
+		/* A name that is not in the index is git apply's to tell. */
+		if (git(g, &sha, NULL, "rev-parse", "--verify", "--quiet", spec,
+			NULL) == 0 &&
+		    git(g, NULL, NULL, "cat-file", "-e", sha.data, NULL))
+			buf_addf(&wanted, "%s\n", sha.data);
+	}
+	if (!wanted.len)
+		return 0;
+	list = as_stdin(path, wanted.data, wanted.len);
+	if (list < 0)
+		return list;
+	user.in = list;
+	ret = git(&user, &pack, why, "pack-objects", "-q", "--stdout", NULL);
+	if (ret)
+		return ret;
+	in = as_stdin(path, pack.data, pack.len);
+	if (in < 0)
+		return in;
+	mine.in = in;
+	return git(&mine, NULL, why, "unpack-objects", "-q", NULL);
+}
+
+static int apply_one(const struct copy *c, const struct git *g,
+		     const struct patch *p)
 {
 	_free_ char *why = NULL;
-	int ret = git(g, NULL, &why, "apply", "--cached", "-p1", p->diff, NULL);
+	int ret = c->borrow ? import(c, g, p->diff, &why) : 0;
 
+	if (ret)
+		return failed(EXIT_RIG_FAILED, "%s: cannot read the files it changes: %s",
+			      p->file, why ? why : strerror(-ret));
+	ret = git(g, NULL, &why, "apply", "--cached", "-p1", p->diff, NULL);
 	if (!ret)
 		return EXIT_CLEAN;
 	if (ret < 0)
@@ -334,7 +437,8 @@ static bool has_diff(const char *path)
 }
 
 /* One mail of a mbox, split into message and patch. 1: it has no patch. */
-static int apply_mail(const struct git *g, const char *file, const char *mail)
+static int apply_mail(const struct copy *c, const struct git *g,
+		      const char *file, const char *mail)
 {
 	_free_ char *msg = xstrfmt("%s.msg", mail);
 	_free_ char *diff = xstrfmt("%s.diff", mail);
@@ -359,11 +463,11 @@ static int apply_mail(const struct git *g, const char *file, const char *mail)
 	if (at)
 		subject = printable(at + 9, strcspn(at + 9, "\n"), false);
 	p.subject = subject;
-	return apply_one(g, &p);
+	return apply_one(c, g, &p);
 }
 
-static int apply_mbox(const struct git *g, const char *file, const char *path,
-		      const char *tmp)
+static int apply_mbox(const struct copy *c, const struct git *g,
+		      const char *file, const char *path, const char *tmp)
 {
 	_free_ char *out_arg = xstrfmt("-o%s", tmp);
 	_free_ char *why = NULL;
@@ -384,7 +488,7 @@ static int apply_mbox(const struct git *g, const char *file, const char *path,
 		_free_ char *mail = xstrfmt("%s/%s", tmp, list[i]->d_name);
 
 		if (!ret && list[i]->d_name[0] != '.') {
-			ret = apply_mail(g, file, mail);
+			ret = apply_mail(c, g, file, mail);
 			applied += ret == 0;
 			ret = ret == 1 ? 0 : ret;
 		}
@@ -396,7 +500,8 @@ static int apply_mbox(const struct git *g, const char *file, const char *path,
 	return ret;
 }
 
-static int apply_file(const struct git *g, const char *file, const char *tmp)
+static int apply_file(const struct copy *c, const struct git *g,
+		      const char *file, const char *tmp)
 {
 	_free_ char *path = realpath(file, NULL);
 	_buf_ struct buf b = {};
@@ -407,10 +512,10 @@ static int apply_file(const struct git *g, const char *file, const char *tmp)
 		return failed(EXIT_USAGE, "cannot read the patch %s: %s", file,
 			      strerror(-err));
 	if (is_mail(b.data))
-		return apply_mbox(g, file, path, tmp);
+		return apply_mbox(c, g, file, path, tmp);
 	if (!has_diff(path))
 		return failed(EXIT_USAGE, "%s has no patch in it", file);
-	return apply_one(g, &p);
+	return apply_one(c, g, &p);
 }
 
 /* The patches on top of c->object, into a tree object that replaces it. */
@@ -420,6 +525,7 @@ static int apply_patches(struct copy *c, const struct strv *patches)
 	_free_ char *tmp = xstrfmt("%s/mails", c->top);
 	struct git g = { .dir = c->tree, .repo = c->repo, .work = c->tree,
 			 .index = index };
+	struct git reads = g;
 	_free_ char *why = NULL;
 	_buf_ struct buf out = {};
 	int ret = EXIT_CLEAN;
@@ -427,13 +533,14 @@ static int apply_patches(struct copy *c, const struct strv *patches)
 	if (!patches->n)
 		return EXIT_CLEAN;
 	unlink(index);
-	if (git(&g, NULL, &why, "read-tree", c->object, NULL))
+	reads.borrow = c->borrow;
+	if (git(&reads, NULL, &why, "read-tree", c->object, NULL))
 		return failed(EXIT_RIG_FAILED, "cannot read %s of %s: %s",
 			      c->object, c->user, why);
 	for (size_t i = 0; i < patches->n && !ret; i++)
-		ret = apply_file(&g, patches->v[i], tmp);
+		ret = apply_file(c, &g, patches->v[i], tmp);
 	remove_tree(tmp);
-	if (!ret && git(&g, &out, &why, "write-tree", NULL))
+	if (!ret && git(&g, &out, &why, "write-tree", "--missing-ok", NULL))
 		ret = failed(EXIT_RIG_FAILED, "cannot write the patched tree: %s",
 			     why);
 	unlink(index);
@@ -448,7 +555,8 @@ static int apply_patches(struct copy *c, const struct strv *patches)
 static int checkout(struct source *src)
 {
 	struct copy *c = src->arg;
-	struct git g = { .dir = c->tree, .repo = c->repo, .work = c->tree };
+	struct git g = { .dir = c->tree, .repo = c->repo, .work = c->tree,
+			 .borrow = c->borrow };
 	_free_ char *why = NULL;
 	int ret;
 

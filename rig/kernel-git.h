@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Revisions and patches, without touching the user's tree: its objects are
- * read through alternates, its files are read into an index of ours, and what
- * comes out is a tree object. Patches are applied to that object, not to
+ * Revisions and patches, without touching the user's tree or its .git: its
+ * objects are borrowed for reading, its files are read into an index of ours,
+ * and what comes out is a tree object. Patches are applied to that object, not to
  * files; only then is the private copy brought to it, so that files which are
  * the same before and after keep their times, and a rebuild is incremental.
  *
