@@ -8,6 +8,8 @@
 /* Asleep for this long without a break is blocked: it is many times what a
  * lock or a journal commit takes on a filesystem that does nothing else. */
 #define SETTLE 0.08
+/* Nothing that is tried here has this many seconds of work to do. */
+#define SPIN 3
 
 struct attempt_shared {
 	volatile int started;
@@ -53,6 +55,14 @@ static char state_of(pid_t pid, unsigned long *ticks)
 	return c;
 }
 
+double attempt_cpu(struct attempt *a)
+{
+	unsigned long ticks = 0;
+
+	state_of(a->pid, &ticks);
+	return (double)ticks / sysconf(_SC_CLK_TCK);
+}
+
 bool attempt_blocks(struct attempt *a)
 {
 	double since = 0, give_up = wl_now() + 20 * wl->scale;
@@ -74,11 +84,13 @@ bool attempt_blocks(struct attempt *a)
 		else if (wl_now() - since > SETTLE * wl->scale)
 			return !a->sh->done;
 		last = ticks;
+		if (attempt_cpu(a) > SPIN * wl->scale)
+			break;
 		usleep(2000);
 	}
 	/* Neither asleep nor done: it is busy, which is not blocked. */
-	INFO("%s neither returns nor sleeps: it spins in %s", a->what,
-	     attempt_where(a));
+	INFO("%s neither returns nor sleeps: %.1f s of CPU time so far",
+	     a->what, attempt_cpu(a));
 	return false;
 }
 

@@ -14,6 +14,7 @@
 struct gate {
 	char name[32];
 	char path[64];
+	const char *over;
 	bool closed;
 };
 
@@ -31,8 +32,12 @@ static bool dm(int type, struct gate *g, size_t sectors)
 	if (!t)
 		return false;
 	ok = dm_task_set_name(t, g->name);
-	if (ok && sectors)
-		ok = dm_task_add_target(t, 0, sectors, "linear", RAMDISK " 0");
+	if (ok && sectors) {
+		char params[64];
+
+		snprintf(params, sizeof(params), "%s 0", g->over);
+		ok = dm_task_add_target(t, 0, sectors, "linear", params);
+	}
 	/* Neither sync the filesystem above (there is none) nor flush: what
 	 * is in flight is to stay there. */
 	if (ok && type == DM_DEVICE_SUSPEND)
@@ -45,12 +50,11 @@ static bool dm(int type, struct gate *g, size_t sectors)
 	return ok;
 }
 
-struct gate *gate_new(size_t len)
+struct gate *gate_over(const char *dev, size_t len)
 {
 	struct gate *g = calloc(1, sizeof(*g));
 
-	if (access(RAMDISK, F_OK) < 0)
-		SKIP("no RAM disk %s (brd) for the gate", RAMDISK);
+	g->over = dev;
 	if (access("/dev/mapper/control", F_OK) < 0)
 		SKIP("no device-mapper for the gate");
 	dm_log_with_errno_init(quiet);
@@ -59,8 +63,15 @@ struct gate *gate_new(size_t len)
 	snprintf(g->path, sizeof(g->path), "%s/%s", dm_dir(), g->name);
 	if (!dm(DM_DEVICE_CREATE, g, len / 512))
 		BROKEN("cannot create the gate %s of %zu bytes over %s",
-		       g->name, len, RAMDISK);
+		       g->name, len, dev);
 	return g;
+}
+
+struct gate *gate_new(size_t len)
+{
+	if (access(RAMDISK, F_OK) < 0)
+		SKIP("no RAM disk %s (brd) for the gate", RAMDISK);
+	return gate_over(RAMDISK, len);
 }
 
 const char *gate_path(const struct gate *g)

@@ -42,8 +42,11 @@ WORKLOAD(
 	.on = ON_FS,
 	.with = WITH_BOTH,
 	.runtime = 1,
-	.modules = "dm-mod brd",
+	.modules = "dm-mod brd algif-skcipher crypto-null ecb",
 	.guards = "cee91fa13a8e",
-	.variants = (const char *const[]){ "vmsplice", "odirect-write", NULL },
+	.variants = (const char *const[]){
+		"vmsplice", "vmsplice-tee", "unix-splice", "zerocopy",
+		"af-alg", "odirect-write", "odirect-read", "uring-write",
+		"uring-read", "process-vm-read", "process-vm-write", NULL },
 	.run = run,
 );

@@ -110,4 +110,5 @@ REF_KIND(
 		"fill()'s pattern of seed 0 when the gate opens",
 	.take = take_read,
 	.drop = drop,
+	.writes = true,
 );

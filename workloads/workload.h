@@ -182,6 +182,11 @@ struct ref_kind {
 	 * reads from memory: 0, or -1 when what was read through the reference
 	 * is not what @expect holds (may be NULL). */
 	int (*drop)(struct ref *r, const void *expect);
+	/* What uses the reference writes, when it is dropped: fill()'s pattern
+	 * of seed 0 is in the pages then. */
+	bool writes;
+	/* A kernel may copy instead: ref_take() SKIPs where it does. */
+	bool may_copy;
 };
 #define REF_KIND_(id, ...)                                                     \
 	static const struct ref_kind ref_kind_##id = { __VA_ARGS__ };          \
@@ -196,6 +201,8 @@ struct ref {
 	size_t len;
 };
 
+/* The kind named @kind, or BROKEN. */
+const struct ref_kind *ref_kind_of(const char *kind);
 /* Take or SKIP (the kernel lacks it) or BROKEN. */
 struct ref *ref_take(const char *kind, void *p, size_t len);
 int ref_drop(struct ref *r, const void *expect);
@@ -208,6 +215,8 @@ int ref_drop(struct ref *r, const void *expect);
  */
 struct gate;
 struct gate *gate_new(size_t len);	/* opened; SKIPs without dm or brd */
+/* The same over the block device @dev, a string that outlives the gate. */
+struct gate *gate_over(const char *dev, size_t len);
 const char *gate_path(const struct gate *g);
 void gate_close(struct gate *g);
 void gate_open(struct gate *g);
@@ -233,6 +242,8 @@ void attempt_start(struct attempt *a, const char *what, int (*fn)(void *arg),
  * any lock or I/O wait of this guest). true: it is blocked.
  */
 bool attempt_blocks(struct attempt *a);
+/* Seconds of CPU time, user and system, that it has used so far. */
+double attempt_cpu(struct attempt *a);
 /* Whether fn has returned. */
 bool attempt_done(struct attempt *a);
 /* Wait until fn has returned, at most @seconds (scaled): true, with fn's value
