@@ -323,8 +323,11 @@ const struct pattern patterns[] = {
 	{ "io-error", "I/O error, dev ", "I/O error, dev (?<msg>\\w+)",
 	  "I/O error, dev $msg", "block $msg",
 	  .shape = PATTERN_LINE },
+	{ "io-error", "critical ", "critical \\w+ error, dev (?<msg>\\w+)",
+	  "I/O error, dev $msg", "block $msg",
+	  .shape = PATTERN_LINE },
 	{ "io-error", "blk_update_request: ",
-	  "blk_update_request: (?:\\w+ )*error, dev (?<msg>\\w+)",
+	  "blk_update_request: (?:[\\w/]+ )*error, dev (?<msg>\\w+)",
 	  "I/O error, dev $msg", "block $msg",
 	  .shape = PATTERN_LINE },
 
@@ -357,8 +360,8 @@ const size_t nr_patterns = ARRAY_SIZE(patterns);
 
 const struct pattern pattern_cut = {
 	"WARNING", "------------[ cut here ]------------", NULL,
-	"WARNING or BUG{ in $func}", "cut $func",
-	  .shape = PATTERN_WARN
+	"WARNING{ in $func} (its own line is lost)", "$func",
+	.shape = PATTERN_WARN
 };
 
 const struct panic_cause panic_causes[] = {

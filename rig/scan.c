@@ -17,12 +17,14 @@
 #include <pcre2.h>
 #include <pthread.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "finding.h"
 #include "patterns.h"
 #include "scan.h"
 
 #define CUT_HERE "------------[ cut here ]------------"
+#define REPLAY "** replaying previous printk message **"
 
 enum {
 	MAX_OPEN = 16,		/* reports open at once */
@@ -70,7 +72,7 @@ enum part {
 	PART_END,
 };
 
-static const struct { const char *lead; enum part part; } parts[] = {
+static const struct { const char *lead; enum part part; } part_leads[] = {
 	{ "Modules linked in:", PART_MODULES },
 	{ "CPU: ", PART_CPU },
 	{ "Tainted: ", PART_TAINT },
@@ -120,6 +122,7 @@ struct rep {
 	bool cut, fatal, ignored, panic, last_seen, aux_done;
 	bool done;			/* whole: nothing of it is missing */
 	bool over;			/* and only lines of @more may follow */
+	bool closed;			/* has no slot any more */
 	bool marked;			/* has <TASK> and </TASK> */
 	bool in_stack;
 	int strays, heads, lines;
@@ -373,9 +376,9 @@ static enum part part_of(const struct line *l)
 	default:
 		return PART_NONE;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (body_starts(l, parts[i].lead))
-			return parts[i].part;
+	for (size_t i = 0; i < ARRAY_SIZE(part_leads); i++)
+		if (body_starts(l, part_leads[i].lead))
+			return part_leads[i].part;
 	return PART_NONE;
 }
 
@@ -603,14 +606,17 @@ static const char *rep_func(const struct rep *r)
 
 static struct counter *count_of(struct scan *s, const struct kreport *k)
 {
+	const char *const parts[] = { k->kind, k->key, k->site, k->case_name };
 	_buf_ struct buf b = {};
-	uint64_t hash = 14695981039346656037ull;
 	struct counter *c;
+	uint64_t hash;
 
-	buf_addf(&b, "%s%c%s%c%s%c%s", k->kind, 0, k->key, 0,
-		 k->site ? k->site : "", 0, k->case_name ? k->case_name : "");
-	for (size_t i = 0; i < b.len; i++)
-		hash = (hash ^ (unsigned char)b.data[i]) * 1099511628211ull;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i])
+			buf_add(&b, parts[i], strlen(parts[i]) + 1);
+		else
+			buf_add(&b, "\1", 2);
+	hash = XXH64(b.data, b.len, 0);
 	c = &s->counters[hash % COUNTERS];
 	/* A collision only forgets a count: more reports are kept. */
 	if (c->hash != hash)
@@ -672,6 +678,7 @@ static void rep_close(struct scan *s, struct rep *r)
 {
 	int n = 0;
 
+	r->closed = true;
 	for (int i = 0; i < s->nr_slots; i++)
 		if (s->slots[i].rep != r)
 			s->slots[n++] = s->slots[i];
@@ -686,8 +693,13 @@ static void rep_close(struct scan *s, struct rep *r)
 
 static void slot_add(struct scan *s, uint64_t caller, struct rep *r)
 {
-	if (s->nr_slots == MAX_OPEN)
-		rep_close(s, s->slots[0].rep);
+	/* Its other slots, if any, are no reason to close @r itself. */
+	for (int i = 0; s->nr_slots == MAX_OPEN; i++) {
+		if (s->slots[i].rep != r)
+			rep_close(s, s->slots[i].rep);
+		else if (i == MAX_OPEN - 1)
+			s->nr_slots--;
+	}
 	s->slots[s->nr_slots++] = (struct slot){
 		.caller = caller, .rep = r, .used = s->lineno };
 }
@@ -976,7 +988,7 @@ static void deliver(struct scan *s, struct slot *t, const struct line *l,
 	if (r->in_stack && !r->marked && part != PART_FRAME &&
 	    part != PART_STACK_BEGIN && !is_register(part)) {
 		stack_ended(s, r);
-		if (!s->nr_slots || latest(s, l->caller) == NULL)
+		if (r->closed)
 			return;
 	}
 	append(s, r, l);
@@ -1018,7 +1030,9 @@ static void deliver(struct scan *s, struct slot *t, const struct line *l,
 		break;
 	case PART_FRAME:
 		r->in_stack = true;
-		if (!*r->frame && is_frame(l, &func, &flen) && func) {
+		/* Of lockdep's many stacks the last is the one that did it. */
+		if (!*r->frame && (!c->last || r->last_seen) &&
+		    is_frame(l, &func, &flen) && func) {
 			take_func(func, flen, r->frame, sizeof(r->frame));
 			if (is_generic(r->frame))
 				*r->frame = '\0';
@@ -1218,6 +1232,7 @@ static bool join_panic(struct scan *s, const struct line *l)
 		if (!caused_by(c, s->closed[i]))
 			continue;
 		r = s->closed[i];
+		r->closed = false;
 		memmove(s->closed + i, s->closed + i + 1,
 			(--s->nr_closed - i) * sizeof(s->closed[0]));
 	}
@@ -1393,14 +1408,19 @@ static void feed(struct scan *s, struct line *l)
 	enum part part;
 
 	s->lineno++;
+	/* A console taken over by another CPU shows its last record again. */
+	if (l->len == strlen(REPLAY) && !memcmp(l->raw, REPLAY, l->len)) {
+		s->replay = true;
+		return;
+	}
 	l->kernel = parse_prefix(l) || !s->stamped || parse_torn(l);
 	if (!l->kernel)
 		return;
-	/* A console taken over by another CPU shows its last record again. */
-	if (s->replay && s->last_raw && l->len == s->last_len &&
-	    !memcmp(l->raw, s->last_raw, l->len)) {
+	if (s->replay) {
 		s->replay = false;
-		return;
+		if (s->last_raw && l->len == s->last_len &&
+		    !memcmp(l->raw, s->last_raw, l->len))
+			return;
 	}
 	s->last_raw = l->raw;
 	s->last_len = l->len;
@@ -1417,10 +1437,6 @@ static void feed(struct scan *s, struct line *l)
 	case 'r':
 		if (feed_marker(s, l))
 			return;
-		break;
-	case '*':
-		if (body_starts(l, "** replaying previous printk message **"))
-			s->replay = true;
 		break;
 	case '=':
 		if (!s->nr_slots && is_rule(l)) {
@@ -1487,7 +1503,7 @@ void scan_console(const char *data, size_t len, size_t from,
 	const char *p = data, *e = data + len;
 
 	*out = (struct kreports){};
-	if (!len)
+	if (!data || !len)
 		return;
 	pthread_once(&codes_once, compile_all);
 	s.md = pcre2_match_data_create(32, NULL);
