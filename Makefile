@@ -13,7 +13,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 CPPFLAGS += -D_GNU_SOURCE -DRIG_PREFIX='"$(PREFIX)"'
 CFLAGS ?= -O2 -g
-cflags := -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes \
+cflags := -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wstrict-prototypes \
 	  -Wmissing-prototypes -Wvla -fno-common -MMD -MP
 cflags += $(if $(WERROR),-Werror)
 cflags += $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)

@@ -271,10 +271,8 @@ static void start(struct agent *a, struct json_object *req)
 	}
 	free(a->case_name);
 	a->case_name = NULL;
-	if (c->fn == cmd_run && req_str(req, "case")) {
+	if (c->fn == cmd_run && req_str(req, "case"))
 		a->case_name = strdup(req_str(req, "case"));
-		kernel_log("begin %s", a->case_name);
-	}
 	memset(a->seen, 0, sizeof(a->seen));
 	a->hung = false;
 	a->id = id;
@@ -389,8 +387,6 @@ static void finish(struct agent *a, int status, int stuck)
 				  say("killed by signal %d", WTERMSIG(status)) :
 				  "ended without a reply");
 	}
-	if (is_run)
-		kernel_log("end %s", a->case_name);
 	a->child = 0;
 	send_json(a, o);
 }
@@ -422,13 +418,25 @@ static void child_check(struct agent *a)
 	finish(a, status, stuck);
 }
 
-static void power_off(struct agent *a, struct json_object *req)
+static void reply_ok(struct agent *a, struct json_object *req)
 {
 	struct json_object *o = event("reply");
 
 	put_num(o, "id", req_num(req, "id", -1));
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	send_json(a, o);
+}
+
+/* A line of the host's in the kernel log: where a case begins and ends. */
+static void mark(struct agent *a, struct json_object *req)
+{
+	kernel_log("%s", req_str(req, "text") ? req_str(req, "text") : "");
+	reply_ok(a, req);
+}
+
+static void power_off(struct agent *a, struct json_object *req)
+{
+	reply_ok(a, req);
 	reboot(RB_POWER_OFF);
 	exit(0);
 }
@@ -442,6 +450,8 @@ static void handle_line(struct agent *a, const char *line)
 		reply_error(a, -1, "not a command");
 	else if (strcmp(cmd, "poweroff") == 0)
 		power_off(a, req);
+	else if (strcmp(cmd, "mark") == 0)
+		mark(a, req);
 	else
 		start(a, req);
 	json_object_put(req);

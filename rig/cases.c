@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cases.h"
+#include "cache.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+
+const char *const case_status_names[NR_CASE_STATUS] = {
+	[CASE_NOT_RUN] = "NOT RUN", [CASE_PASS] = "PASS", [CASE_FAIL] = "FAIL",
+	[CASE_SKIP] = "SKIP", [CASE_BROKEN] = "BROKEN", [CASE_CRASH] = "CRASH",
+	[CASE_HANG] = "HANG", [CASE_PANIC] = "PANIC",
+};
+
+void cases_free(struct cases *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->v[i].name);
+		free(c->v[i].workload);
+		free(c->v[i].variant);
+		free(c->v[i].fs);
+		free(c->v[i].size);
+		free(c->v[i].text);
+	}
+	free(c->v);
+	*c = (struct cases){};
+}
+
+struct json_object *agent_describe(void)
+{
+	_free_ char *agent = data_path("rig-agent");
+	_buf_ struct buf out = {}, err = {};
+	struct json_object *o;
+	int ret = proc_read((char *[]){ agent, "--describe", NULL }, NULL, &out,
+			    &err, 10);
+
+	o = ret == 0 ? json_tokener_parse(out.data) : NULL;
+	if (!o)
+		error("%s --describe: %s; run make", agent,
+		      ret < 0 ? strerror(-ret) :
+		      err.len ? err.data : "not what was expected");
+	return o;
+}
+
+static const char *str_of(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ?
+		       json_object_get_string(v) : NULL;
+}
+
+static bool true_of(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) &&
+	       json_object_get_boolean(v);
+}
+
+static struct json_object *array_of(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) &&
+			       json_object_is_type(v, json_type_array) ? v :
+									 NULL;
+}
+
+static bool array_has(struct json_object *a, const char *s)
+{
+	for (size_t i = 0; a && i < json_object_array_length(a); i++)
+		if (strcmp(json_object_get_string(
+				   json_object_array_get_idx(a, i)), s) == 0)
+			return true;
+	return false;
+}
+
+/* "pin*", "pin-x", "pin-x:v", "pin-x/xfs", "pin-x:v/ext4/2m"; a part that is
+ * left out at the end stands for all. */
+static bool matches(const char *pattern, const char *name)
+{
+	_free_ char *part = xstrdup(name);
+	size_t len = strlen(part);
+
+	for (;;) {
+		if (fnmatch(pattern, part, 0) == 0)
+			return true;
+		while (len && part[len] != '/' && part[len] != ':')
+			len--;
+		if (!len)
+			break;
+		part[len] = '\0';
+	}
+	/* WORKLOAD/FS of a workload with variants. */
+	part[0] = '\0';
+	if (strchr(name, ':') && strchr(pattern, '/') && !strchr(pattern, ':')) {
+		_free_ char *bare = xstrfmt("%.*s%s",
+					    (int)strcspn(name, ":"), name,
+					    strchr(name, '/'));
+
+		return matches(pattern, bare);
+	}
+	return false;
+}
+
+/* One case, if it is asked for; which patterns asked is kept in @used. */
+static void offer(struct json_object *w, int ns, const char *variant,
+		  const char *fs, const char *size, const struct strv *patterns,
+		  bool *used, struct cases *out)
+{
+	_free_ char *name = xstrfmt("%s%s%s/%s/%s", str_of(w, "name"),
+				    variant ? ":" : "", variant ? variant : "",
+				    fs, size);
+	bool wanted = !patterns->n && !true_of(w, "by_name");
+	struct json_object *v;
+
+	for (size_t i = 0; i < patterns->n; i++) {
+		/* A wild card is not a name. */
+		bool wild = strpbrk(patterns->v[i], "*?[");
+
+		if (!matches(patterns->v[i], name))
+			continue;
+		used[i] = true;
+		wanted |= !wild || !true_of(w, "by_name");
+	}
+	if (!wanted)
+		return;
+	out->v = xrealloc(out->v, (out->n + 1) * sizeof(*out->v));
+	out->v[out->n++] = (struct rig_case){
+		.name = take_ptr(name),
+		.workload = xstrdup(str_of(w, "name")),
+		.variant = variant ? xstrdup(variant) : NULL,
+		.fs = xstrdup(fs),
+		.size = xstrdup(size),
+		.ns = ns,
+		.runtime = json_object_object_get_ex(w, "runtime", &v) ?
+				   json_object_get_double(v) : 1,
+		.owns_fs = true_of(w, "owns_fs"),
+		.boot = -1,
+	};
+}
+
+static void offer_all(struct json_object *w, int ns, const char *fs,
+		      const struct strv *patterns, bool *used,
+		      struct cases *out)
+{
+	struct json_object *sizes = array_of(w, "with");
+	struct json_object *vars = array_of(w, "variants");
+	size_t nv = vars ? json_object_array_length(vars) : 0;
+
+	if (!array_has(array_of(w, "on"), fs))
+		return;
+	for (size_t v = 0; v < (nv ? nv : 1); v++)
+		for (size_t s = 0; s < json_object_array_length(sizes); s++)
+			offer(w, ns,
+			      nv ? json_object_get_string(
+					   json_object_array_get_idx(vars, v)) :
+				   NULL,
+			      fs,
+			      json_object_get_string(
+				      json_object_array_get_idx(sizes, s)),
+			      patterns, used, out);
+}
+
+int cases_make(struct json_object *describe, const struct machine *m,
+	       const struct strv *patterns, struct cases *out)
+{
+	_free_ bool *used = xcalloc(patterns->n, sizeof(*used));
+	struct json_object *list = array_of(describe, "workloads");
+
+	for (int ns = 0; m->ns[ns].mode; ns++) {
+		_strv_ struct strv fs = {};
+
+		strv_split(&fs, m->ns[ns].fs, " ");
+		for (size_t f = 0; f < fs.n; f++)
+			for (size_t i = 0; i < json_object_array_length(list);
+			     i++)
+				offer_all(json_object_array_get_idx(list, i),
+					  ns, fs.v[f], patterns, used, out);
+	}
+	for (size_t i = 0; i < patterns->n; i++)
+		if (!used[i])
+			return error("no case '%s' on machine %s; see `rig list "
+				     "workloads`", patterns->v[i], m->name),
+			       EXIT_USAGE;
+	if (!out->n)
+		return error("machine %s has no case to run", m->name),
+		       EXIT_USAGE;
+	return 0;
+}
+
+void cases_wants(struct json_object *describe, const struct cases *c,
+		 struct strv *modules, struct strv *programs)
+{
+	struct json_object *list = array_of(describe, "workloads");
+	static const char *const keys[] = { "modules", "programs" };
+	struct strv *const into[] = { modules, programs };
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *w = json_object_array_get_idx(list, i);
+		bool wanted = false;
+
+		for (size_t j = 0; j < c->n; j++)
+			wanted |= strcmp(c->v[j].workload,
+					 str_of(w, "name")) == 0;
+		for (size_t k = 0; wanted && k < ARRAY_SIZE(keys); k++) {
+			struct json_object *a = array_of(w, keys[k]);
+
+			for (size_t j = 0; a && j < json_object_array_length(a);
+			     j++) {
+				const char *s = json_object_get_string(
+					json_object_array_get_idx(a, j));
+
+				if (!strv_has(into[k], s))
+					strv_push(into[k], s);
+			}
+		}
+	}
+}

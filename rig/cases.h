@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cases: what `agent --describe` offers, laid over what the machine has. The
+ * agent is the only list of workloads there is.
+ */
+#ifndef RIG_CASES_H
+#define RIG_CASES_H
+
+#include "machine.h"
+#include "util.h"
+
+#include <json-c/json.h>
+
+enum case_status {
+	CASE_NOT_RUN,	/* the run ended before it */
+	CASE_PASS,
+	CASE_FAIL,	/* the kernel is wrong */
+	CASE_SKIP,
+	CASE_BROKEN,	/* our set-up is */
+	CASE_CRASH,	/* the workload's process died */
+	CASE_HANG,	/* it did not end, or the guest did not answer */
+	CASE_PANIC,	/* it took the guest down */
+	NR_CASE_STATUS,
+};
+extern const char *const case_status_names[NR_CASE_STATUS];
+
+struct rig_case {
+	char *name;		/* WORKLOAD[:VARIANT]/FS/SIZE */
+	char *workload, *variant, *fs, *size;
+	int ns;			/* index into machine->ns */
+	double runtime;		/* seconds it usually takes */
+	bool owns_fs;
+	/* filled in by the run */
+	enum case_status status;
+	double seconds;
+	int boot;
+	char *text;		/* first FAIL, else SKIP or BROKEN reason */
+};
+
+struct cases {
+	struct rig_case *v;
+	size_t n;
+};
+void cases_free(struct cases *c);
+
+/* `agent --describe`, owned by the caller; NULL with an error printed. */
+struct json_object *agent_describe(void);
+
+/*
+ * The cases of @m, those that @patterns ask for: shell patterns of a whole
+ * name, or of its beginning up to a ':' or '/'; none asks for all but the ones
+ * to be named. In the order of namespaces, filesystems, workloads. 0, or
+ * EXIT_USAGE with an error printed when a pattern names nothing.
+ */
+int cases_make(struct json_object *describe, const struct machine *m,
+	       const struct strv *patterns, struct cases *out);
+
+/* Modules and programs that @c want, as described. */
+void cases_wants(struct json_object *describe, const struct cases *c,
+		 struct strv *modules, struct strv *programs);
+
+#endif

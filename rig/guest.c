@@ -1,0 +1,934 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Driving the guest: boots, sets namespaces up, runs case after case, each on
+ * a filesystem made for it, and decides what has to be made anew when a case
+ * went wrong: nothing, the namespace, or the whole VM.
+ */
+#include "guest/wire.h"
+#include "progress.h"
+#include "run.h"
+#include "scan.h"
+#include "vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* No console output for this long while booting is a kernel that hangs; a
+ * slow one goes on printing. */
+#define BOOT_SILENCE 90.0
+#define BOOT_TOTAL 600.0
+/* Limits of the steps around a case, in seconds on the reference guest. */
+#define STEP_LIMIT 30.0
+/* The host waits so much longer than the agent. */
+#define GRACE 20.0
+/* Boots without a single case done, before the run gives up. */
+#define MAX_BARREN 2
+#define MAX_PMEM 4
+
+struct boot {
+	struct run *r;
+	struct vm vm;
+	char *dir;
+	int backing[MAX_PMEM + 1];	/* fds, ended by -1 */
+	struct strv paths;
+	struct json_object *ns;		/* the agent's reply to setup */
+	struct rig_case *now;		/* the case that runs */
+	struct buf stacks;		/* of the case that hangs */
+	char *first_fail;		/* text of the case's first FAIL etc. */
+};
+
+static void boot_free(struct boot *b)
+{
+	vm_free(&b->vm);
+	for (int *fd = b->backing; *fd >= 0; fd++)
+		close(*fd);
+	strv_free(&b->paths);
+	json_object_put(b->ns);
+	buf_free(&b->stacks);
+	free(b->first_fail);
+	free(b->dir);
+}
+
+static struct json_object *message(const char *key, const char *value)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, key, json_object_new_string(value));
+	return o;
+}
+
+static void put(struct json_object *o, const char *key, const char *value)
+{
+	if (value)
+		json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void put_int(struct json_object *o, const char *key, int value)
+{
+	json_object_object_add(o, key, json_object_new_int(value));
+}
+
+static const char *get(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ?
+		       json_object_get_string(v) : NULL;
+}
+
+static bool is_true(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) &&
+	       json_object_get_boolean(v);
+}
+
+int run_log(struct run *r, struct json_object *o)
+{
+	_buf_ struct buf line = {};
+	int err;
+
+	json_object_object_add(o, "t",
+			       json_object_new_double(now() - r->started));
+	buf_addf(&line, "%s\n", json_object_to_json_string_ext(
+					o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	err = write_all(r->log, line.data, line.len);
+	if (err)
+		error("%s/host.jsonl: %s", r->dir, strerror(-err));
+	return err;
+}
+
+/* Something that the host saw to be wrong with the kernel. */
+static void observe(struct boot *b, const char *kind, const char *title,
+		    const char *key, const char *text)
+{
+	struct json_object *o = message("ev", "observe");
+
+	put_int(o, "boot", b->r->boots - 1);
+	put(o, "kind", kind);
+	put(o, "title", title);
+	put(o, "key", key);
+	put(o, "case", b->now ? b->now->name : NULL);
+	put(o, "text", text);
+	json_object_object_add(o, "offset",
+			       json_object_new_int64(b->vm.console.len));
+	run_log(b->r, o);
+}
+
+/* --- the machine ---------------------------------------------------------- */
+
+void guest_wants(struct strv *modules, struct strv *programs, bool shell)
+{
+	static const char *const mods[] = {
+		"virtio_pci", "virtio_console", "nfit", "virtio_pmem",
+		"nd_pmem", "dax_pmem", "device_dax", "xfs", "ext4",
+	};
+	static const char *const progs[] = {
+		"mkfs.xfs", "xfs_repair", "mkfs.ext4", "e2fsck", "rm",
+	};
+	static const char *const shell_progs[] = { "busybox", "ndctl",
+						   "xfs_io", "xfs_db" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mods); i++)
+		strv_push(modules, mods[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(progs); i++)
+		strv_push(programs, progs[i]);
+	for (size_t i = 0; shell && i < ARRAY_SIZE(shell_progs); i++)
+		strv_push(programs, shell_progs[i]);
+}
+
+static char *command_line(const struct run *r)
+{
+	/*
+	 * loglevel: WARN and the INFO lines that belong to reports of hung
+	 * tasks. panic=-1 with -no-reboot ends QEMU. devkmsg: our marks are
+	 * not rate limited. brd: the gate's RAM disk.
+	 */
+	return xstrfmt("console=ttyS0 earlycon=uart8250,io,0x3f8 loglevel=7 "
+		       "panic=-1 unknown_nmi_panic panic_print=0x40 "
+		       "printk.devkmsg=on brd.rd_nr=1 brd.rd_size=65536 "
+		       "scsi_mod.scan=none%s%s",
+		       r->o->append ? " " : "", r->o->append ? r->o->append :
+							       "");
+}
+
+static void vm_config(const struct run *r, struct vm_config *c,
+		      char *const *backing, const char *append)
+{
+	*c = (struct vm_config){
+		.qemu = r->o->qemu,
+		.kernel = r->kernel.image,
+		.initrd = r->image,
+		.append = append,
+		.accel = r->accel.name,
+		.machine = r->o->machine,
+		.backing = backing,
+	};
+}
+
+char *guest_command(struct run *r)
+{
+	static char *const names[MAX_PMEM] = { "pmem0.img", "pmem1.img",
+					       "pmem2.img", "pmem3.img" };
+	_free_ char *append = command_line(r);
+	_strv_ struct strv argv = {};
+	struct vm_config c;
+
+	vm_config(r, &c, names, append);
+	vm_args(&c, 3, 4, 5, &argv);
+	return shell_join(argv.v);
+}
+
+/*
+ * The NVDIMMs' files: sparse, and without a name unless they are to be kept,
+ * so that nothing is left behind however rig ends.
+ */
+static int make_backing(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+	int n = 0;
+
+	for (int i = 0; i < MAX_PMEM + 1; i++)
+		b->backing[i] = -1;
+	for (; m->pmem[n].mib; n++) {
+		_free_ char *path = xstrfmt("%s/pmem%d.img", b->dir, n);
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			      0600);
+
+		if (fd < 0)
+			return -errno;
+		b->backing[n] = fd;
+		if (ftruncate(fd, (off_t)m->pmem[n].mib << 20) < 0)
+			return -errno;
+		if (!b->r->o->keep)
+			unlink(path);
+		strv_pushf(&b->paths, "/proc/self/fd/%d", fd);
+	}
+	return 0;
+}
+
+/* --- requests -------------------------------------------------------------- */
+
+static double scaled(const struct boot *b, double seconds)
+{
+	return seconds * (b->vm.scale > 1 ? b->vm.scale : 1);
+}
+
+/*
+ * One command. 0: it went well. 1: the agent says that it did not; *@why (when
+ * not NULL) is its reason, owned by the caller, and *@hung whether it did not
+ * end in time. -errno: the VM is not what it was.
+ */
+static int ask(struct boot *b, struct json_object *req, double limit,
+	       char **why, bool *hung, struct json_object **out)
+{
+	struct json_object *reply = NULL;
+	int err;
+
+	limit = scaled(b, limit);
+	json_object_object_add(req, "timeout", json_object_new_double(limit));
+	buf_free(&b->stacks);
+	err = vm_request(&b->vm, req, limit + scaled(b, GRACE), &reply);
+	if (!err && !is_true(reply, "ok")) {
+		if (why)
+			*why = xstrdup(get(reply, "error") ?
+					       get(reply, "error") : "?");
+		if (hung)
+			*hung = is_true(reply, "hung");
+		err = 1;
+	}
+	if (out && !err)
+		*out = json_object_get(reply);
+	json_object_put(reply);
+	return err;
+}
+
+static struct json_object *ns_at(struct boot *b, int i)
+{
+	struct json_object *list;
+
+	json_object_object_get_ex(b->ns, "namespaces", &list);
+	return json_object_array_get_idx(list, i);
+}
+
+static struct json_object *fs_request(struct boot *b, const char *cmd,
+				      const struct rig_case *c)
+{
+	struct json_object *o = message("cmd", cmd);
+	_free_ char *dir = xstrfmt("%s/%d", GUEST_MNT, c->ns);
+
+	put(o, "fs", c->fs);
+	put(o, "dev", get(ns_at(b, c->ns), "dev"));
+	put(o, "ns", get(ns_at(b, c->ns), "name"));
+	put(o, "dir", dir);
+	return o;
+}
+
+static void mark(struct boot *b, const char *what, const char *name)
+{
+	_free_ char *text = xstrfmt("%s %s", what, name);
+	struct json_object *o = message("cmd", "mark");
+
+	put(o, "text", text);
+	ask(b, o, 10, NULL, NULL, NULL);
+}
+
+/* --- events ---------------------------------------------------------------- */
+
+static void on_event(struct json_object *ev, void *arg)
+{
+	struct boot *b = arg;
+	const char *name = get(ev, "ev"), *st = get(ev, "status");
+
+	if (strcmp(name, "stack") == 0) {
+		const char *comm = get(ev, "comm"), *state = get(ev, "state"),
+			   *stack = get(ev, "stack");
+
+		buf_addf(&b->stacks, "%s (%s)\n%s", comm ? comm : "?",
+			 state ? state : "?", stack ? stack : "");
+	} else if (strcmp(name, "result") == 0 && st && !b->first_fail &&
+		   (strcmp(st, "FAIL") == 0 || strcmp(st, "SKIP") == 0 ||
+		    strcmp(st, "BROKEN") == 0)) {
+		b->first_fail = xstrdup(get(ev, "text") ? get(ev, "text") : "");
+	}
+}
+
+/* First function of the stacks that says more than "it sleeps". */
+static char *top_function(const struct buf *stacks)
+{
+	static const char *const dull[] = {
+		"__schedule", "schedule", "schedule_timeout", "io_schedule",
+		"schedule_preempt_disabled", "rwsem_down_write_slowpath",
+		"rwsem_down_read_slowpath", "down_write", "down_read",
+		"wait_for_completion", "__wait_for_common", "do_wait",
+		"kernel_wait4", "__do_sys_wait4", "do_syscall_64",
+		"entry_SYSCALL_64_after_hwframe", "hrtimer_nanosleep",
+		"common_nsleep", "do_nanosleep", "pipe_read",
+	};
+
+	for (const char *p = stacks->data; p && (p = strstr(p, "[<0>] "));) {
+		char fn[80];
+		bool skip = false;
+
+		p += 6;
+		if (sscanf(p, "%79[^+ \n]", fn) != 1)
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(dull); i++)
+			skip |= strcmp(fn, dull[i]) == 0;
+		if (!skip)
+			return xstrdup(fn);
+	}
+	return NULL;
+}
+
+/* --- what can go wrong with the VM ----------------------------------------- */
+
+static bool disk_is_full(const char *dir)
+{
+	struct statvfs st;
+
+	return statvfs(dir, &st) == 0 &&
+	       (unsigned long long)st.f_bavail * st.f_frsize < 1 << 20;
+}
+
+/*
+ * vm_*() returned @err while @doing: write down what it means for the kernel.
+ * Returns 0 when the run can go on with another boot, else an enum rig_exit.
+ */
+static int vm_lost(struct boot *b, int err, const char *doing)
+{
+	_free_ char *title = NULL, *key = NULL, *stuck = NULL;
+	const char *what = b->now ? b->now->name : doing;
+
+	switch (-err) {
+	case EINTR:
+		b->r->interrupted = true;
+		return 130;
+	case EIO:
+		return error("%s: cannot write what the guest says: %s; free "
+			     "some space and run again", b->dir,
+			     strerror(b->vm.log_error)), EXIT_RIG_FAILED;
+	case EFBIG:
+		title = xstrfmt("the guest floods its console (over %zu MiB)",
+				VM_CONSOLE_MAX >> 20);
+		observe(b, "console-flood", title, "console-flood", NULL);
+		break;
+	case ETIMEDOUT:
+		/* All CPUs' stacks, if any of them still takes an NMI. */
+		progress_clear();
+		vm_nmi(&b->vm);
+		vm_wait_exit(&b->vm, 10);
+		title = xstrfmt("the guest stopped answering while %s", doing);
+		key = xstrfmt("guest-hang %s", b->now ? b->now->workload :
+							doing);
+		observe(b, "hang", title, key, NULL);
+		break;
+	case EPIPE:
+		if (b->vm.exit_status == 128 + 7 && disk_is_full(b->dir))
+			return error("%s: the disk is full: QEMU cannot write "
+				     "the NVDIMM; free some space and run "
+				     "again", b->dir), EXIT_RIG_FAILED;
+		if (b->vm.console.data &&
+		    memmem(b->vm.console.data, b->vm.console.len,
+			   "Kernel panic", 12))
+			break;	/* the console tells it better */
+		title = b->vm.exit_status > 128 ?
+				xstrfmt("QEMU was killed by signal %d while %s",
+					b->vm.exit_status - 128, doing) :
+				xstrfmt("the VM ended (QEMU exit %d) while %s",
+					b->vm.exit_status, doing);
+		key = xstrfmt("vm-died %s %d", what, b->vm.exit_status);
+		observe(b, "vm-died", title, key, NULL);
+		break;
+	default:
+		return error("%s: %s", b->dir, strerror(-err)),
+		       EXIT_RIG_FAILED;
+	}
+	return 0;
+}
+
+static void case_done(struct boot *b, enum case_status st, double seconds)
+{
+	struct rig_case *c = b->now;
+	struct json_object *o = message("ev", "case");
+
+	c->status = st;
+	c->seconds = seconds;
+	c->boot = b->r->boots - 1;
+	c->text = take_ptr(b->first_fail);
+	put(o, "case", c->name);
+	put(o, "workload", c->workload);
+	put(o, "fs", c->fs);
+	put(o, "size", c->size);
+	put(o, "status", case_status_names[st]);
+	put_int(o, "boot", c->boot);
+	json_object_object_add(o, "seconds", json_object_new_double(seconds));
+	put(o, "text", c->text);
+	run_log(b->r, o);
+	b->r->next++;
+}
+
+/* --- a case ----------------------------------------------------------------- */
+
+/* A step around the case that the agent could not do. Value: is the VM still
+ * good for the next case? */
+static bool step_failed(struct boot *b, const char *step, const char *why,
+			bool hung)
+{
+	_free_ char *fn = hung ? top_function(&b->stacks) : NULL;
+	_free_ char *title = hung ?
+		xstrfmt("%s hangs%s%s", step, fn ? " in " : "", fn ? fn : "") :
+		xstrfmt("%s fails: %s", step, why);
+	_free_ char *key = xstrfmt("%s %s", step, hung && fn ? fn : "fails");
+
+	observe(b, hung ? "hang" : "teardown", title, key,
+		hung ? b->stacks.data : why);
+	return false;
+}
+
+/* Kernel reports since byte @from; whether any, and whether a fatal one. */
+static bool reports_since(struct boot *b, size_t from, bool *fatal, size_t *n)
+{
+	_kreports_ struct kreports rep = {};
+
+	scan_console(b->vm.console.data + from, b->vm.console.len - from, 0,
+		     &rep);
+	for (size_t i = 0; i < rep.n; i++)
+		*fatal |= rep.v[i].fatal;
+	*n = rep.n;
+	return rep.n;
+}
+
+static enum case_status status_of(struct json_object *reply)
+{
+	const char *st = get(reply, "status");
+
+	for (int i = 0; st && i < NR_CASE_STATUS; i++)
+		if (strcmp(st, case_status_names[i]) == 0)
+			return i;
+	return CASE_BROKEN;
+}
+
+static struct json_object *run_request(struct boot *b)
+{
+	struct rig_case *c = b->now;
+	struct json_object *o = message("cmd", "run");
+	_free_ char *mnt = xstrfmt("%s/%d", GUEST_MNT, c->ns);
+
+	put(o, "case", c->name);
+	put(o, "workload", c->workload);
+	put(o, "variant", c->variant);
+	put(o, "fs", c->fs);
+	put(o, "size", c->size);
+	if (strcmp(c->fs, "devdax") != 0)
+		put(o, "mnt", mnt);
+	put(o, "dev", get(ns_at(b, c->ns), "dev"));
+	put(o, "ns", get(ns_at(b, c->ns), "name"));
+	json_object_object_add(o, "scale",
+			       json_object_new_double(scaled(b, 1)));
+	put_int(o, "seed", b->r->next + 1);
+	return o;
+}
+
+/* Filesystem made and mounted for the case. 0, 1: BROKEN, -errno. */
+static int before_case(struct boot *b, char **why)
+{
+	int err;
+
+	if (strcmp(b->now->fs, "devdax") == 0)
+		return 0;
+	err = ask(b, fs_request(b, "mkfs", b->now), STEP_LIMIT, why, NULL,
+		  NULL);
+	if (!err)
+		err = ask(b, fs_request(b, "mount", b->now), STEP_LIMIT, why,
+			  NULL, NULL);
+	return err;
+}
+
+/* Unmounted and checked. 0, 1: reported, and the VM is spent; -errno. */
+static int after_case(struct boot *b)
+{
+	struct json_object *reply = NULL;
+	_free_ char *why = NULL;
+	bool hung = false;
+	int err;
+
+	if (strcmp(b->now->fs, "devdax") == 0)
+		return 0;
+	err = ask(b, fs_request(b, "umount", b->now), STEP_LIMIT, &why, &hung,
+		  NULL);
+	if (err > 0)
+		step_failed(b, "umount", why, hung);
+	if (err)
+		return err;
+	err = ask(b, fs_request(b, "check", b->now), STEP_LIMIT * 2, &why,
+		  &hung, &reply);
+	if (err > 0)
+		step_failed(b, "check", why, hung);
+	if (!err && !is_true(reply, "clean")) {
+		_free_ char *title = xstrfmt("%s is corrupt", b->now->fs);
+		_free_ char *key = xstrfmt("fsck %s", b->now->fs);
+
+		observe(b, "fsck", title, key, get(reply, "output"));
+		/* The next case has a new one. */
+		b->now->status = CASE_FAIL;
+	}
+	json_object_put(reply);
+	return err;
+}
+
+/* struct pages made anew: disable and enable. 0, 1: reported; -errno. */
+static int renew_namespace(struct boot *b, int ns)
+{
+	static const char *const steps[] = { "disable", "enable" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct json_object *o = message("cmd", steps[i]);
+		_free_ char *why = NULL, *step = NULL;
+		bool hung = false;
+		int err;
+
+		put(o, "ns", get(ns_at(b, ns), "name"));
+		err = ask(b, o, STEP_LIMIT, &why, &hung, NULL);
+		if (err > 0) {
+			step = xstrfmt("namespace %s", steps[i]);
+			step_failed(b, step, why, hung);
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void report_hang(struct boot *b, struct json_object *reply)
+{
+	_free_ char *fn = top_function(&b->stacks), *title = NULL, *key = NULL;
+	struct json_object *v;
+
+	title = xstrfmt("%s did not end%s%s%s", b->now->workload,
+			fn ? ": it is in " : "", fn ? fn : "",
+			json_object_object_get_ex(reply, "stuck", &v) ?
+				", and cannot be killed" : "");
+	key = xstrfmt("hang %s %s", b->now->workload, fn ? fn : "");
+	observe(b, "hang", title, key, b->stacks.data);
+}
+
+/*
+ * The case b->now, from its begin mark to its end mark. 0: go on in this VM;
+ * 1: go on in another; an enum rig_exit or 130 above that.
+ */
+static int one_case(struct boot *b)
+{
+	struct json_object *reply = NULL, *v;
+	_free_ char *why = NULL, *end = NULL;
+	enum case_status st = CASE_BROKEN;
+	size_t from = b->vm.console.len, nr = 0;
+	bool fatal = false, spent = false, dirty;
+	double start = now();
+	int err, ret;
+
+	mark(b, "begin", b->now->name);
+	err = before_case(b, &why);
+	if (err > 0)
+		b->first_fail = take_ptr(why);
+	if (!err)
+		err = ask(b, run_request(b), b->now->runtime * 4 + 20, &why,
+			  NULL, &reply);
+	if (!err) {
+		st = status_of(reply);
+		if (st == CASE_HANG)
+			report_hang(b, reply);
+		spent = json_object_object_get_ex(reply, "stuck", &v);
+		if (st == CASE_CRASH && !b->first_fail)
+			b->first_fail = xstrdup("its process was killed");
+	} else if (err > 0 && !b->first_fail) {
+		b->first_fail = take_ptr(why);
+	}
+	json_object_put(reply);
+	if (err >= 0 && !spent) {
+		b->now->status = st;
+		ret = after_case(b);
+		if (ret > 0)
+			spent = true;
+		if (ret < 0)
+			err = ret;
+		if (b->now->status == CASE_FAIL)
+			st = CASE_FAIL;
+	}
+	if (err >= 0) {
+		mark(b, "end", b->now->name);
+		end = xstrfmt("%s%s", SCAN_MARK_END, b->now->name);
+		vm_wait_console(&b->vm, end, from, 5);
+		reports_since(b, from, &fatal, &nr);
+	}
+	if (err < 0) {
+		ret = vm_lost(b, err, "a case ran");
+		if (ret == 130)
+			return ret;
+		case_done(b, err == -EPIPE ? CASE_PANIC : CASE_HANG,
+			  now() - start);
+		return ret ? ret : 1;
+	}
+	dirty = nr || b->now->owns_fs || (st != CASE_PASS && st != CASE_SKIP);
+	case_done(b, st, now() - start);
+	if (spent || fatal)
+		return 1;
+	if (!dirty)
+		return 0;
+	ret = renew_namespace(b, b->now->ns);
+	return ret < 0 ? (vm_lost(b, ret, "the namespace was renewed") ?: 1) :
+			 ret;
+}
+
+/* --- a boot ------------------------------------------------------------------ */
+
+static int start_vm(struct boot *b)
+{
+	_free_ char *append = command_line(b->r);
+	struct vm_config c;
+	int err;
+
+	b->dir = xstrfmt("%s/boot-%d", b->r->dir, b->r->boots++);
+	if (mkdir(b->dir, 0777) < 0)
+		return error("cannot make %s: %s", b->dir, strerror(errno)),
+		       EXIT_RIG_FAILED;
+	err = make_backing(b);
+	if (err)
+		return error("cannot make the NVDIMM's file in %s: %s", b->dir,
+			     strerror(-err)), EXIT_RIG_FAILED;
+	vm_config(b->r, &c, b->paths.v, append);
+	c.dir = b->dir;
+	c.keep_fds = b->backing;
+	b->vm.on_event = on_event;
+	b->vm.arg = b;
+	err = vm_start(&b->vm, &c);
+	if (err == -ENOENT)
+		return error("no %s here; apt-get install qemu-system-x86, or "
+			     "`rig doctor`", c.qemu), EXIT_RIG_FAILED;
+	if (err)
+		return error("cannot start %s: %s", c.qemu, strerror(-err)),
+		       EXIT_RIG_FAILED;
+	return 0;
+}
+
+/* The last lines of the console, or of what QEMU said, for an error. */
+static char *last_words(struct boot *b)
+{
+	_buf_ struct buf log = {};
+	_free_ char *path = xstrfmt("%s/qemu.log", b->dir);
+	const char *text = b->vm.console.data;
+	size_t len = b->vm.console.len, from;
+	int lines = 0;
+
+	if (!len) {
+		read_file(path, &log);
+		text = log.data;
+		len = log.len;
+	}
+	while (len && strchr("\r\n", text[len - 1]))
+		len--;
+	for (from = len; from > 0 && lines < 3 && len - from < 500; from--)
+		lines += text[from - 1] == '\n';
+	return printable(text + from, len - from, true);
+}
+
+static int boot_failed(struct boot *b, int err)
+{
+	_free_ char *words = NULL, *title = NULL;
+
+	if (err == -EINTR || err == -EIO)
+		return vm_lost(b, err, "it booted");
+	vm_stop(&b->vm);
+	words = last_words(b);
+	title = xstrfmt("%s does not boot to user space: %s",
+			b->r->kernel.spec, vm_strerror(&b->vm, err));
+	observe(b, "boot", title, "boot", words);
+	return error("%s%s%s", title, *words ? "; the last it said:\n" : "",
+		     words), EXIT_CANNOT_TEST;
+}
+
+static int set_up(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+	struct json_object *req = message("cmd", "modules"),
+			   *list = json_object_new_array(), *nss;
+	_strv_ struct strv mods = {}, progs = {};
+	_free_ char *why = NULL;
+	int err;
+
+	guest_wants(&mods, &progs, false);
+	cases_wants(b->r->describe, &b->r->cases, &mods, &progs);
+	for (size_t i = 0; i < mods.n; i++)
+		json_object_array_add(list, json_object_new_string(mods.v[i]));
+	json_object_object_add(req, "load", list);
+	err = ask(b, req, 60, &why, NULL, NULL);
+	req = message("cmd", "setup");
+	nss = json_object_new_array();
+	for (const struct machine_ns *n = m->ns; n->mode; n++) {
+		struct json_object *o = message("mode", n->mode);
+
+		put(o, "map", n->map);
+		put_int(o, "region", n->region);
+		json_object_object_add(o, "size", json_object_new_int64(
+						  (int64_t)n->mib << 20));
+		json_object_array_add(nss, o);
+	}
+	json_object_object_add(req, "namespaces", nss);
+	if (err) {
+		json_object_put(req);
+	} else {
+		err = ask(b, req, 120, &why, NULL, &b->ns);
+	}
+	if (err > 0) {
+		observe(b, "setup", why, "setup", NULL);
+		return error("%s: the guest cannot set up its namespaces: %s",
+			     b->r->kernel.spec, why), EXIT_CANNOT_TEST;
+	}
+	return err < 0 ? (vm_lost(b, err, "namespaces were set up") ?:
+			  EXIT_CANNOT_TEST) : 0;
+}
+
+/* Filesystems of the other namespaces: there, and mounted, all the time. */
+static int mount_companions(struct boot *b, int but)
+{
+	const struct machine *m = b->r->o->machine;
+
+	for (int i = 0; m->ns[i].mode; i++) {
+		_free_ char *fs = xstrndup(m->ns[i].fs,
+					   strcspn(m->ns[i].fs, " "));
+		struct rig_case c = { .ns = i, .fs = fs };
+		_free_ char *why = NULL;
+		int err;
+
+		if (i == but || strcmp(m->ns[i].mode, "fsdax") != 0)
+			continue;
+		err = ask(b, fs_request(b, "mkfs", &c), STEP_LIMIT, &why, NULL,
+			  NULL);
+		if (!err)
+			err = ask(b, fs_request(b, "mount", &c), STEP_LIMIT,
+				  &why, NULL, NULL);
+		if (err > 0)
+			return error("%s: %s", b->r->kernel.spec, why),
+			       EXIT_CANNOT_TEST;
+		if (err < 0)
+			return vm_lost(b, err, "filesystems were made") ?:
+			       EXIT_CANNOT_TEST;
+	}
+	return 0;
+}
+
+static int unmount_companion(struct boot *b, int ns)
+{
+	struct rig_case c = { .ns = ns, .fs = "" };
+
+	return ask(b, fs_request(b, "umount", &c), STEP_LIMIT, NULL, NULL,
+		   NULL);
+}
+
+/* Everything given back, then off. What fails here is a finding. */
+static void tear_down(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+
+	b->now = NULL;
+	for (int i = 0; m->ns[i].mode; i++) {
+		struct json_object *o = message("cmd", "disable");
+		_free_ char *why = NULL;
+		bool hung = false;
+		int err = strcmp(m->ns[i].mode, "fsdax") == 0 ?
+				  unmount_companion(b, i) : 0;
+
+		put(o, "ns", get(ns_at(b, i), "name"));
+		if (err >= 0)
+			err = ask(b, o, STEP_LIMIT, &why, &hung, NULL);
+		else
+			json_object_put(o);
+		if (err > 0) {
+			step_failed(b, "namespace disable", why, hung);
+			return;
+		}
+		if (err < 0) {
+			vm_lost(b, err, "namespaces were disabled");
+			return;
+		}
+	}
+	if (ask(b, message("cmd", "poweroff"), 10, NULL, NULL, NULL) == 0)
+		vm_wait_exit(&b->vm, scaled(b, 10));
+}
+
+static void show_progress(const struct run *r, const char *what)
+{
+	progress("run", "[%zu/%zu] %s", r->next + (r->next < r->cases.n),
+		 r->cases.n, what);
+}
+
+/* 0: the boot's end was reached or another is wanted; else as one_case(). */
+static int boot_and_work(struct run *r)
+{
+	__cleanup(boot_free) struct boot b = { .r = r, .vm = VM_INIT,
+					       .backing = { -1 } };
+	struct json_object *o = message("ev", "boot");
+	int err, mounted_for = -1;
+
+	put_int(o, "boot", r->boots);
+	if (run_log(r, o))
+		return EXIT_RIG_FAILED;
+	progress("boot", "booting %s (%s, %s)", r->kernel.release,
+		 r->o->machine->name, r->accel.name);
+	err = start_vm(&b);
+	if (err)
+		return err;
+	err = vm_wait_hello(&b.vm, BOOT_SILENCE, BOOT_TOTAL);
+	if (err)
+		return boot_failed(&b, err);
+	err = set_up(&b);
+	while (!err && r->next < r->cases.n) {
+		b.now = &r->cases.v[r->next];
+		if (b.now->ns != mounted_for) {
+			struct rig_case *c = take_ptr(b.now);
+
+			err = mounted_for < 0 ? mount_companions(&b, c->ns) :
+						unmount_companion(&b, c->ns);
+			mounted_for = c->ns;
+			b.now = c;
+			if (err)
+				break;
+		}
+		show_progress(r, b.now->name);
+		err = one_case(&b);
+	}
+	if (!err)
+		tear_down(&b);
+	vm_stop(&b.vm);
+	return err == 1 || err < 0 ? 0 : err;
+}
+
+int guest_work(struct run *r)
+{
+	int barren = 0;
+
+	while (r->next < r->cases.n) {
+		size_t before = r->next;
+		int err = boot_and_work(r);
+
+		if (err)
+			return err;
+		barren = r->next == before ? barren + 1 : 0;
+		if (barren >= MAX_BARREN)
+			return error("%s: %d boots in a row did not get to a "
+				     "case", r->kernel.spec, barren),
+			       EXIT_CANNOT_TEST;
+	}
+	return 0;
+}
+
+/* --- an interactive guest ---------------------------------------------------- */
+
+static void to_terminal(const char *data, size_t len, void *arg)
+{
+	(void)arg;
+	/* The user's own guest on the user's own terminal: as it is. */
+	write_all(STDOUT_FILENO, data, len);
+}
+
+static void restore_terminal(struct termios *t)
+{
+	if (t->c_cflag)
+		tcsetattr(STDIN_FILENO, TCSANOW, t);
+}
+
+int guest_shell(struct run *r)
+{
+	__cleanup(boot_free) struct boot b = { .r = r, .vm = VM_INIT,
+					       .backing = { -1 } };
+	__cleanup(restore_terminal) struct termios saved = {};
+	struct json_object *req, *reply = NULL;
+	struct termios raw;
+	int err;
+
+	progress("boot", "booting %s (%s, %s)", r->kernel.release,
+		 r->o->machine->name, r->accel.name);
+	err = start_vm(&b);
+	if (err)
+		return err;
+	err = vm_wait_hello(&b.vm, BOOT_SILENCE, BOOT_TOTAL);
+	if (err)
+		return boot_failed(&b, err);
+	err = set_up(&b);
+	if (!err)
+		err = mount_companions(&b, -1);
+	if (err)
+		return err;
+	progress_clear();
+	fprintf(stderr, "rig: %s: namespaces are mounted below %s; "
+		"`exit` ends the guest\n", r->kernel.release, GUEST_MNT);
+	if (tcgetattr(STDIN_FILENO, &saved) == 0) {
+		raw = saved;
+		cfmakeraw(&raw);
+		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	}
+	b.vm.on_console = to_terminal;
+	b.vm.input_fd = STDIN_FILENO;
+	req = message("cmd", "shell");
+	put(req, "tty", "/dev/ttyS0");
+	put(req, "dir", GUEST_MNT "/0");
+	json_object_object_add(req, "timeout", json_object_new_double(1e9));
+	err = vm_request(&b.vm, req, 1e9, &reply);
+	json_object_put(reply);
+	b.vm.on_console = NULL;
+	b.vm.input_fd = -1;
+	if (err && err != -EINTR)
+		note("the guest ended: %s", vm_strerror(&b.vm, err));
+	if (!err)
+		tear_down(&b);
+	vm_stop(&b.vm);
+	return 0;
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "oracle.h"
+#include "scan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+static const char *get(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return o && json_object_object_get_ex(o, key, &v) ?
+		       json_object_get_string(v) : NULL;
+}
+
+static double num(struct json_object *o, const char *key, double fallback)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ?
+		       json_object_get_double(v) : fallback;
+}
+
+/* Calls @fn for each line of a .jsonl file that is a JSON object; the guest
+ * may have written anything, and a killed rig half a line. */
+static int each_object(const char *path,
+		       void (*fn)(struct json_object *o, void *arg), void *arg)
+{
+	_buf_ struct buf b = {};
+	int err = read_file(path, &b);
+	char *p = b.data;
+
+	while (!err && p && *p) {
+		char *nl = strchr(p, '\n');
+		struct json_object *o;
+
+		if (nl)
+			*nl = '\0';
+		o = json_tokener_parse(p);
+		if (o && json_object_is_type(o, json_type_object))
+			fn(o, arg);
+		json_object_put(o);
+		p = nl ? nl + 1 : NULL;
+	}
+	return err;
+}
+
+struct loading {
+	struct rundata *d;
+	int boot;
+};
+
+static enum case_status status_of(const char *name)
+{
+	for (int i = 0; name && i < NR_CASE_STATUS; i++)
+		if (strcmp(case_status_names[i], name) == 0)
+			return i;
+	return CASE_NOT_RUN;
+}
+
+static char *dup_of(struct json_object *o, const char *key)
+{
+	const char *s = get(o, key);
+
+	return s ? xstrdup(s) : NULL;
+}
+
+static void host_event(struct json_object *o, void *arg)
+{
+	struct rundata *d = ((struct loading *)arg)->d;
+	const char *ev = get(o, "ev");
+
+	if (!ev)
+		return;
+	if (strcmp(ev, "boot") == 0) {
+		d->boots++;
+	} else if (strcmp(ev, "end") == 0) {
+		d->ended = true;
+	} else if (strcmp(ev, "case") == 0 && get(o, "case")) {
+		struct cases *c = &d->cases;
+
+		c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
+		c->v[c->n++] = (struct rig_case){
+			.name = dup_of(o, "case"),
+			.workload = dup_of(o, "workload"),
+			.fs = dup_of(o, "fs"),
+			.size = dup_of(o, "size"),
+			.status = status_of(get(o, "status")),
+			.seconds = num(o, "seconds", 0),
+			.boot = num(o, "boot", -1),
+			.text = dup_of(o, "text"),
+		};
+	} else if (strcmp(ev, "observe") == 0 && get(o, "title")) {
+		const char *kind = get(o, "kind"), *text = get(o, "text");
+
+		/* What kept the run from testing at all is no finding. */
+		if (!kind || strcmp(kind, "boot") == 0 ||
+		    strcmp(kind, "setup") == 0)
+			return;
+		findings_add(&d->findings, &(struct sighting){
+			.kind = kind,
+			.oracle = strcmp(kind, "fsck") == 0 ? "fsck" :
+				  strcmp(kind, "vm-died") == 0 ||
+				  strcmp(kind, "console-flood") == 0 ? "vm" :
+				  "watchdog",
+			.title = get(o, "title"),
+			.key = get(o, "key") ? get(o, "key") : get(o, "title"),
+			.case_name = get(o, "case"),
+			.text = text ? text : "",
+			.text_len = text ? strlen(text) : 0,
+			.boot = num(o, "boot", 0),
+			.offset = num(o, "offset", 0),
+			.time = -1,
+		});
+	}
+}
+
+/* The text of a FAIL without what differs from run to run: numbers. */
+static char *stable(const char *text)
+{
+	struct buf b = {};
+
+	for (const char *p = text; *p;) {
+		if (isxdigit((unsigned char)*p) &&
+		    (p == text || !isalnum((unsigned char)p[-1]))) {
+			size_t n = strspn(p, "0123456789abcdefABCDEFx.");
+			bool digit = strcspn(p, "0123456789") < n;
+
+			if (digit && !isalpha((unsigned char)p[n])) {
+				buf_add(&b, "N", 1);
+				p += n;
+				continue;
+			}
+		}
+		buf_add(&b, p++, 1);
+	}
+	buf_add(&b, "", 0);
+	return b.data;
+}
+
+static void guest_event(struct json_object *o, void *arg)
+{
+	struct loading *l = arg;
+	const char *ev = get(o, "ev"), *st = get(o, "status"),
+		   *name = get(o, "case"), *text = get(o, "text");
+	_free_ char *workload = NULL, *title = NULL, *key = NULL, *norm = NULL;
+	_free_ char *body = NULL;
+
+	if (!ev || strcmp(ev, "result") != 0 || !st ||
+	    strcmp(st, "FAIL") != 0 || !name || !text)
+		return;
+	workload = xstrndup(name, strcspn(name, "/"));
+	title = xstrfmt("%s: %s", workload, text);
+	norm = stable(text);
+	/* Not by line: the workload's source changes, the claim does not. */
+	key = xstrfmt("%.*s %s", (int)strcspn(workload, ":"), workload, norm);
+	body = xstrfmt("%s\n%s: does not hold: %s\n", name,
+		       get(o, "where") ? get(o, "where") : "?", text);
+	findings_add(&l->d->findings, &(struct sighting){
+		.kind = "workload-fail",
+		.oracle = "workload",
+		.title = title,
+		.key = key,
+		.case_name = name,
+		.text = body,
+		.text_len = strlen(body),
+		.boot = l->boot,
+		.time = num(o, "t", -1),
+	});
+}
+
+int rundata_load(const char *dir, struct rundata *d)
+{
+	_free_ char *info = xstrfmt("%s/run.json", dir);
+	_free_ char *host = xstrfmt("%s/host.jsonl", dir);
+	struct loading l = { .d = d };
+	int err;
+
+	*d = (struct rundata){ .dir = xstrdup(dir) };
+	d->info = json_object_from_file(info);
+	if (!d->info || !json_object_is_type(d->info, json_type_object)) {
+		json_object_put(d->info);
+		d->info = json_object_new_object();
+	}
+	err = each_object(host, host_event, &l);
+	if (err)
+		return err;
+	for (l.boot = 0; l.boot < d->boots; l.boot++) {
+		_free_ char *con = xstrfmt("%s/boot-%d/console.log", dir,
+					   l.boot);
+		_free_ char *ev = xstrfmt("%s/boot-%d/events.jsonl", dir,
+					  l.boot);
+		_kreports_ struct kreports rep = {};
+		_buf_ struct buf b = {};
+
+		if (read_file(con, &b) == 0) {
+			scan_console(b.data, b.len, 0, &rep);
+			scan_to_findings(&rep, l.boot, &d->findings);
+		}
+		each_object(ev, guest_event, &l);
+	}
+	return 0;
+}
+
+void rundata_free(struct rundata *d)
+{
+	free(d->dir);
+	json_object_put(d->info);
+	cases_free(&d->cases);
+	findings_free(&d->findings);
+	*d = (struct rundata){};
+}

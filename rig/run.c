@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "run.h"
+#include "cache.h"
+#include "image.h"
+#include "oracle.h"
+#include "proc.h"
+#include "progress.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void run_free(struct run *r)
+{
+	cleanup_fd(&r->log);
+	kernel_free(&r->kernel);
+	json_object_put(r->describe);
+	cases_free(&r->cases);
+	strv_free(&r->missing);
+	findings_free(&r->findings);
+	json_object_put(r->info);
+	free(r->image);
+	free(r->dir);
+}
+
+char *run_make_dir(const char *want)
+{
+	time_t t = time(NULL);
+	char stamp[32];
+	struct tm tm;
+
+	if (want) {
+		_free_ char *mark = xstrfmt("%s/host.jsonl", want);
+		_free_ char *abs = NULL;
+
+		if (path_exists(mark)) {
+			error("%s holds a run already: name another folder",
+			      want);
+			return NULL;
+		}
+		if (mkdir_p(want) < 0 || !(abs = realpath(want, NULL))) {
+			error("cannot make the run directory %s: %s", want,
+			      strerror(errno));
+			return NULL;
+		}
+		return take_ptr(abs);
+	}
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S",
+		 localtime_r(&t, &tm));
+	/* Two rigs may start in one second. */
+	for (int i = 0; i < 1000; i++) {
+		_free_ char *dir = i ? state_path("runs/%s.%d", stamp, i) :
+				       state_path("runs/%s", stamp);
+
+		if (!dir)
+			return NULL;
+		if (mkdir(dir, 0777) == 0)
+			return take_ptr(dir);
+		if (errno != EEXIST) {
+			error("cannot make the run directory %s: %s", dir,
+			      strerror(errno));
+			return NULL;
+		}
+	}
+	error("cannot find a name for the run directory");
+	return NULL;
+}
+
+static void info_str(struct run *r, const char *key, const char *value)
+{
+	if (value)
+		json_object_object_add(r->info, key,
+				       json_object_new_string(value));
+}
+
+static struct json_object *strings(const struct strv *v)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < v->n; i++)
+		json_object_array_add(a, json_object_new_string(v->v[i]));
+	return a;
+}
+
+/* What has to be said again to run a case of this run anew. */
+static struct json_object *rerun_words(const struct run_opts *o)
+{
+	_strv_ struct strv v = {};
+
+	strv_push(&v, o->spec);
+	if (strcmp(o->machine->name, machines[0].name) != 0) {
+		strv_push(&v, "--machine");
+		strv_push(&v, o->machine->name);
+	}
+	for (size_t i = 0; i < o->kernel.kconfigs.n; i++) {
+		strv_push(&v, "--kconfig");
+		strv_push(&v, o->kernel.kconfigs.v[i]);
+	}
+	if (o->kernel.config) {
+		strv_push(&v, "--config");
+		strv_push(&v, o->kernel.config);
+	}
+	if (o->append) {
+		strv_push(&v, "--append");
+		strv_push(&v, o->append);
+	}
+	for (size_t i = 0; i < o->kernel.patches.n; i++) {
+		strv_push(&v, "--patches");
+		strv_push(&v, o->kernel.patches.v[i]);
+	}
+	return strings(&v);
+}
+
+static int save_info(struct run *r)
+{
+	_free_ char *path = xstrfmt("%s/run.json", r->dir);
+	const char *text = json_object_to_json_string_ext(
+		r->info, JSON_C_TO_STRING_PRETTY |
+				 JSON_C_TO_STRING_NOSLASHESCAPE);
+	int err = write_file(path, text, strlen(text));
+
+	if (err)
+		return error("%s: cannot write: %s", path, strerror(-err)),
+		       EXIT_RIG_FAILED;
+	return 0;
+}
+
+/* --- the stages ------------------------------------------------------------- */
+
+static int stage_config(struct run *r)
+{
+	_strv_ struct strv none = {};
+	struct cases once = {};
+	int err;
+
+	r->describe = agent_describe();
+	if (!r->describe)
+		return EXIT_RIG_FAILED;
+	for (unsigned int i = 0; !r->o->shell && i < r->o->repeat; i++) {
+		err = cases_make(r->describe, r->o->machine, &r->o->cases,
+				 &once);
+		if (err)
+			return cases_free(&once), err;
+		r->cases.v = xrealloc(r->cases.v, (r->cases.n + once.n) *
+							  sizeof(*once.v));
+		memcpy(r->cases.v + r->cases.n, once.v,
+		       once.n * sizeof(*once.v));
+		r->cases.n += once.n;
+		free(take_ptr(once.v));
+		once.n = 0;
+	}
+	err = accel_choose(r->o->accel, r->o->qemu, false, &r->accel);
+	if (err == -EINVAL)
+		return error("--accel takes auto, kvm or tcg, not '%s'",
+			     r->o->accel), EXIT_USAGE;
+	if (err)
+		return error("cannot write the probe for KVM into the cache"),
+		       EXIT_RIG_FAILED;
+	detail("acceleration: %s (%s)", r->accel.name, r->accel.why);
+	return 0;
+}
+
+static int stage_dir(struct run *r)
+{
+	_free_ char *log = NULL, *command = shell_join(r->o->words.v);
+	char when[64];
+	time_t t = time(NULL);
+	struct tm tm;
+
+	if (r->o->dry_run)
+		return 0;
+	r->dir = run_make_dir(r->o->dir);
+	if (!r->dir)
+		return EXIT_RIG_FAILED;
+	log = xstrfmt("%s/host.jsonl", r->dir);
+	r->log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (r->log < 0)
+		return error("cannot write %s: %s", log, strerror(errno)),
+		       EXIT_RIG_FAILED;
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z",
+		 localtime_r(&t, &tm));
+	r->info = json_object_new_object();
+	info_str(r, "when", when);
+	info_str(r, "command", command);
+	info_str(r, "spec", r->o->spec);
+	info_str(r, "machine", r->o->machine->name);
+	info_str(r, "accel", r->accel.name);
+	info_str(r, "accel_why", r->accel.why);
+	json_object_object_add(r->info, "rerun", rerun_words(r->o));
+	return save_info(r);
+}
+
+static int stage_kernel(struct run *r)
+{
+	struct kernel_opts ko = r->o->kernel;
+	int err;
+
+	ko.log_dir = r->dir;
+	ko.dry_run = r->o->dry_run;
+	err = kernel_get(r->o->spec, &ko, &r->kernel);
+	if (err || r->o->dry_run)
+		return err;
+	info_str(r, "release", r->kernel.release);
+	info_str(r, "version", r->kernel.version);
+	info_str(r, "image", r->kernel.image);
+	info_str(r, "vmlinux", r->kernel.vmlinux);
+	info_str(r, "modules", r->kernel.modules);
+	info_str(r, "config", r->kernel.config);
+	info_str(r, "tree", r->kernel.tree);
+	json_object_object_add(r->info, "kernel_commands",
+			       strings(&r->kernel.commands));
+	return save_info(r);
+}
+
+static int stage_image(struct run *r)
+{
+	__cleanup(image_spec_free) struct image_spec spec = {};
+	_free_ char *command = NULL;
+	int err;
+
+	spec.modules = r->kernel.modules;
+	guest_wants(&spec.want_modules, &spec.programs, r->o->shell);
+	cases_wants(r->describe, &r->cases, &spec.want_modules,
+		    &spec.programs);
+	if (r->o->dry_run) {
+		r->image = xstrdup("initramfs.cpio");
+		return 0;
+	}
+	progress("image", "packing the guest's image");
+	err = image_get(&spec, &r->image);
+	if (err)
+		return err;
+	for (size_t i = 0; i < spec.missing.n; i++) {
+		const char *p = spec.missing.v[i];
+
+		/* Without these there is no filesystem to test. */
+		if (starts_with(p, "mkfs.") || strcmp(p, "rm") == 0)
+			return error("%s is not on this host; `make deps`, or "
+				     "`rig doctor`", p), EXIT_RIG_FAILED;
+		warning("%s is not on this host: cases that want it SKIP", p);
+	}
+	command = guest_command(r);
+	info_str(r, "qemu", command);
+	return save_info(r);
+}
+
+static int stage_dry(struct run *r)
+{
+	_free_ char *qemu = NULL;
+
+	if (!r->o->dry_run)
+		return 0;
+	qemu = guest_command(r);
+	for (size_t i = 0; i < r->kernel.commands.n; i++)
+		puts(r->kernel.commands.v[i]);
+	puts(qemu);
+	return 0;
+}
+
+static int stage_work(struct run *r)
+{
+	int err;
+
+	if (r->o->dry_run)
+		return 0;
+	err = r->o->shell ? guest_shell(r) : guest_work(r);
+	progress_clear();
+	if (!err)
+		run_log(r, json_tokener_parse("{\"ev\":\"end\"}"));
+	return err;
+}
+
+/* What was gathered is reported however the work ended. */
+static int stage_report(struct run *r, int worked)
+{
+	_rundata_ struct rundata d = {};
+	const char *file;
+	int err;
+
+	if (r->o->dry_run || !r->dir || r->o->shell)
+		return worked;
+	err = rundata_load(r->dir, &d);
+	if (err)
+		return error("%s: cannot read the run's logs: %s", r->dir,
+			     strerror(-err)), EXIT_RIG_FAILED;
+	if (!d.boots)
+		return worked;
+	err = report_write_all(&d, &file);
+	if (err)
+		return error("cannot write %s/%s: %s", r->dir, file,
+			     strerror(-err)), EXIT_RIG_FAILED;
+	if (r->o->json) {
+		_free_ char *text = report_formats[0].make(&d);
+
+		fputs(text, stdout);
+	} else {
+		report_summary(&d, stdout);
+	}
+	return worked ? worked : report_exit(&d);
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct run *r);
+} stages[] = {
+	{ "config", stage_config }, { "dir", stage_dir },
+	{ "kernel", stage_kernel }, { "image", stage_image },
+	{ "dry-run", stage_dry },   { "work", stage_work },
+};
+
+int run_run(struct run_opts *o)
+{
+	__cleanup(run_free) struct run r = { .o = o, .log = -1,
+					     .started = now() };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(stages); i++) {
+		err = stages[i].fn(&r);
+		if (!err && interrupted())
+			err = 130;
+		if (err)
+			detail("stage %s ended with %d", stages[i].name, err);
+	}
+	progress_clear();
+	if (interrupted())
+		note("interrupted; what was gathered is in %s",
+		     r.dir ? r.dir : "no run directory yet");
+	return stage_report(&r, err);
+}
