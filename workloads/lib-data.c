@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 void *buffer(size_t len)
@@ -100,6 +101,31 @@ int try_access(volatile void *p, bool store)
 	}
 	access_armed = 0;
 	return sig;
+}
+
+/* A signal is what gets out of a fault that the kernel retries for ever. */
+bool try_copy(void *to, const void *from, size_t len, double seconds)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault,
+				.sa_flags = SA_SIGINFO | SA_NODEFER };
+	double limit = seconds * wl->scale;
+	struct itimerval it = {
+		.it_value = { .tv_sec = limit,
+			      .tv_usec = (limit - (long)limit) * 1e6 },
+	};
+	int sig;
+
+	SAFE(sigaction(SIGALRM, &sa, NULL));
+	sig = sigsetjmp(access_jmp, 1);
+	if (!sig) {
+		access_armed = 1;
+		setitimer(ITIMER_REAL, &it, NULL);
+		memcpy(to, from, len);
+	}
+	access_armed = 0;
+	it.it_value = (struct timeval){};
+	setitimer(ITIMER_REAL, &it, NULL);
+	return !sig;
 }
 
 void pipe_hold(int fds[2], void *p, size_t len)

@@ -82,6 +82,8 @@ int peer_end(struct peer *p)
 	siginfo_t si = {};
 	int status = -1;
 
+	/* Not close(): peers started later have a copy of it. */
+	shutdown(p->fd, SHUT_RDWR);
 	close(p->fd);
 	if (!WAIT_FOR(waitid(P_PID, p->pid, &si, WEXITED | WNOHANG | WNOWAIT) <
 				      0 || si.si_pid == p->pid, 20)) {

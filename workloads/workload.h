@@ -281,6 +281,11 @@ const char *wrong_data(int fd, const void *p, const void *want, size_t len);
  * (SIGBUS, SIGSEGV). Safe in threads. */
 int try_access(volatile void *p, bool store);
 
+/* memcpy() into or out of a mapping; false when it is not done within
+ * @seconds (scaled), as when a fault is retried for ever, or gives SIGBUS. Not
+ * in threads: it uses SIGALRM. */
+bool try_copy(void *to, const void *from, size_t len, double seconds);
+
 /* As the "vmsplice" reference, on a pipe of one's own: so that it can be held
  * by another process than takes it. Drop says whether what was read through
  * the reference is what @want (may be NULL) holds. */
