@@ -16,8 +16,8 @@ CFLAGS ?= -O2 -g
 cflags := -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wstrict-prototypes \
 	  -Wmissing-prototypes -Wvla -fno-common -MMD -MP
 cflags += $(if $(WERROR),-Werror)
-cflags += $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
 comma := ,
+cflags += $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
 
 host_libs := json-c libarchive libelf libkmod libpcre2-8 libxxhash smartcols
 guest_libs := json-c libndctl libdaxctl devmapper libpmem2 liburing uuid
