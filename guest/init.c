@@ -54,7 +54,8 @@ static pid_t start_agent(void)
 	static char *argv[] = { GUEST_AGENT, NULL };
 	static char *envp[] = {
 		"PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
-		"HOME=/root", "TERM=linux", NULL,
+		"LD_LIBRARY_PATH=" GUEST_LIBS, "HOME=/root", "TERM=linux",
+		NULL,
 	};
 	pid_t pid = fork();
 

@@ -22,8 +22,11 @@ void kernel_log(const char *fmt, ...)
 	va_start(ap, fmt);
 	m = vsnprintf(msg + n, sizeof(msg) - n, fmt, ap);
 	va_end(ap);
-	if (m > (int)sizeof(msg) - n - 1)
-		m = sizeof(msg) - n - 1;
+	if (m > (int)sizeof(msg) - n - 2)
+		m = sizeof(msg) - n - 2;
+	/* kernel/printk/printk.c vprintk_store(): a record without a newline
+	 * stays open for continuation and off the console until the next. */
+	msg[n + m++] = '\n';
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;

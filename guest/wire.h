@@ -20,6 +20,7 @@
 
 /* Folders and files of the image. */
 #define GUEST_AGENT "/sbin/rig-agent"
+#define GUEST_LIBS "/lib/rig/lib"		/* shared libraries */
 #define GUEST_MODULES "/lib/rig/modules"	/* NAME.ko, flat, unpacked */
 /* One line a module: "name file [needed file...]", needed ones in the order
  * in which they have to be loaded. */

@@ -99,23 +99,40 @@ static void library_dirs(struct strv *dirs)
 	strv_push(dirs, "/usr/lib");
 }
 
+/* Whether @path is a library of the agent's own kind: a host may have those of
+ * other architectures beside them. */
+static bool is_x86_64(const char *path)
+{
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf64_Ehdr eh;
+
+	return fd >= 0 && read(fd, &eh, sizeof(eh)) == sizeof(eh) &&
+	       memcmp(eh.e_ident, ELFMAG, SELFMAG) == 0 &&
+	       eh.e_ident[EI_CLASS] == ELFCLASS64 && eh.e_machine == EM_X86_64;
+}
+
+/* Libraries go into one folder that PID 1 names to the dynamic linker; those
+ * found by a program's own RUNPATH stay where they are. */
 static int add_library(struct files *f, const char *name, const char *runpath)
 {
 	static struct strv dirs;	/* a property of the host */
+	_free_ char *dst = xstrfmt("%s/%s", GUEST_LIBS, name);
 
+	if (have(f, dst))
+		return 0;
 	if (!dirs.n)
 		library_dirs(&dirs);
 	if (runpath) {
 		_free_ char *p = xstrfmt("%s/%s", runpath, name);
 
-		if (path_exists(p))
+		if (is_x86_64(p))
 			return add_elf(f, p, p);
 	}
 	for (size_t i = 0; i < dirs.n; i++) {
 		_free_ char *p = xstrfmt("%s/%s", dirs.v[i], name);
 
-		if (path_exists(p))
-			return add_elf(f, p, p);
+		if (is_x86_64(p))
+			return add_elf(f, dst, p);
 	}
 	return -ENOENT;
 }

@@ -69,9 +69,9 @@ static char *some_cases(const struct finding *f, size_t max)
 
 static void verdict(const struct rundata *d, struct buf *b)
 {
-	buf_addf(b, "%zu finding%s in %zu case%s:", d->findings.n,
+	buf_addf(b, "%zu finding%s in %zu case%s%s", d->findings.n,
 		 d->findings.n == 1 ? "" : "s", d->cases.n,
-		 d->cases.n == 1 ? "" : "s");
+		 d->cases.n == 1 ? "" : "s", d->cases.n ? ":" : "");
 	for (int st = CASE_PASS; st < NR_CASE_STATUS; st++)
 		if (count(d, st))
 			buf_addf(b, " %u %s", count(d, st),
