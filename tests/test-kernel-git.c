@@ -139,17 +139,21 @@ static void git_environment_has_no_part(void **state)
 	_free_ char *dir = git_tree();
 	_free_ char *v1 = at(dir, "v1");
 	_free_ char *mark = in_scratch("ran");
+	_free_ char *elsewhere = in_scratch("elsewhere");
 	_kernel_ struct kernel k = KERNEL_INIT;
+	_kernel_ struct kernel as_is = KERNEL_INIT;
 
 	put("hook", "#!/bin/sh\ntouch ran-hook\n");
 	sh("chmod +x hook; cd linux; git config core.fsmonitor"
 	   " 'touch %s; false'; cp ../hook .git/hooks/post-checkout;"
 	   " cp ../hook .git/hooks/post-index-change", mark);
-	setenv("GIT_DIR", "/nonexistent", 1);
-	setenv("GIT_INDEX_FILE", "/nonexistent", 1);
+	setenv("GIT_DIR", elsewhere, 1);
+	setenv("GIT_INDEX_FILE", elsewhere, 1);
 	accept(v1, NULL, &k, NULL);
 	unsetenv("GIT_DIR");
 	unsetenv("GIT_INDEX_FILE");
+	accept(dir, NULL, &as_is, NULL);
+	assert_string_equal(as_is.version, "v2");
 	assert_false(path_exists(mark));
 }
 
@@ -225,10 +229,8 @@ static void patches_apply_in_order(void **state)
 static void renames_apply(void **state)
 {
 	static const char patch[] =
-		"diff --git a/two.c b/zwei.c\nsimilarity index 80%\n"
+		"diff --git a/two.c b/zwei.c\nsimilarity index 100%\n"
 		"rename from two.c\nrename to zwei.c\n"
-		"--- a/two.c\n+++ b/zwei.c\n@@ -1,4 +1,4 @@\n"
-		" int two(void)\n {\n-\treturn 2;\n+\treturn 22;\n }\n"
 		"diff --git a/one.c b/eins.c\nsimilarity index 100%\n"
 		"copy from one.c\ncopy to eins.c\n";
 	_free_ char *dir = git_tree();
