@@ -445,7 +445,7 @@ static void interrupt_stops_make(void **state)
 	assert_int_equal(signals_init(), 0);
 	killer = fork();
 	if (!killer) {
-		while (!path_exists(begun))
+		for (int i = 0; i < 2000 && !path_exists(begun); i++)
 			usleep(10000);
 		kill(me, SIGINT);
 		_exit(0);
