@@ -258,6 +258,7 @@ static int refresh(const struct suite *s, char **reason)
 			ret = failed(EXIT_USAGE,
 				     "there is no suite '%s' at %s", s->name,
 				     mirror());
+			remove_tree(s->dir);
 			break;
 		case REMEDY_NONE:
 			if (ret > 0 && r.errors.n) {

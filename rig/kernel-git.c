@@ -594,19 +594,23 @@ static int copy_object(struct copy *c, const char *name, const char *rev,
 	return ret;
 }
 
-static void push_commands(const struct copy *c, const char *rev,
-			  const struct kernel_opts *o, struct strv *out)
+static void push_commands(const struct copy *c, const struct kernel_opts *o,
+			  struct strv *out)
 {
-	strv_pushf(out, "git -C %s %s", c->tree, rev ?
-		   "read-tree --reset -u REVISION" :
-		   "read-tree --reset -u SNAPSHOT");
+	_free_ char *repo = xstrfmt("--git-dir=%s", c->repo);
+	_free_ char *work = xstrfmt("--work-tree=%s", c->tree);
+	_free_ char *checkout = shell_join((char *[]){
+		"git", repo, work, "read-tree", "--reset", "-u", c->object,
+		NULL });
+
 	for (size_t i = 0; i < o->patches.n; i++) {
 		_free_ char *line = shell_join((char *[]){
-			"git", "-C", c->tree, "apply", "--index",
+			"git", repo, work, "apply", "--cached", "-p1",
 			o->patches.v[i], NULL });
 
 		strv_push(out, line);
 	}
+	strv_push(out, checkout);
 }
 
 int kernel_git(const char *path, const char *rev, const struct kernel_opts *o,
@@ -646,7 +650,7 @@ int kernel_git(const char *path, const char *rev, const struct kernel_opts *o,
 	version = describe(&c, commit, k->version, o->patches.n);
 	free(k->version);
 	k->version = NULL;
-	push_commands(&c, rev, o, &k->commands);
+	push_commands(&c, o, &k->commands);
 	src = (struct source){ .dir = c.tree, .name = k->spec, .id = c.object,
 			       .version = version, .lock = lock,
 			       .prepare = checkout, .arg = &c };

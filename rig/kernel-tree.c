@@ -258,7 +258,8 @@ static bool is_error_line(const char *s)
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (strstr(s, marks[i]))
 			return true;
-	return starts_with(s, "ERROR: modpost:") || starts_with(s, "ld: ");
+	return starts_with(s, "ERROR: modpost:") ||
+	       (starts_with(s, "ld: ") && !strstr(s, "warning: "));
 }
 
 static void push_once(struct strv *out, const char *s, const char *prefix)

@@ -244,6 +244,8 @@ static void errors_are_picked_from_the_log(void **state)
 		  1 },
 		{ "ERROR: modpost: \"x\" [y.ko] undefined!\n",
 		  "ERROR: modpost: \"x\" [y.ko] undefined!", 1 },
+		{ "ld: warning: x has a LOAD segment\na.c:1: error: y\n",
+		  "a.c:1: error: y", 1 },
 		{ "one\nlast words\n", "last words", 1 },
 		{ "\033[1ma.c:1: error: x\n", "\\x1b[1ma.c:1: error: x", 1 },
 		{ "a: error: 1\na: error: 2\na: error: 3\na: error: 4\n"
