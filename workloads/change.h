@@ -57,6 +57,15 @@ void scene_check_after(struct scene *s);
 bool check_units(int fd, const char *what, const char *pieces);
 
 /*
+ * Check that the page at @off of @fd, a file of fill()'s pattern of seed 1, now
+ * holds the bytes at @want, both ways; @what says after what. Then put the
+ * pattern back, for which the page's unit is @piece, so that check_units() can
+ * look at all the rest.
+ */
+bool check_page(int fd, off_t off, const void *want, char piece,
+		const char *what);
+
+/*
  * Where a freed block goes: takes all free space of wl->mnt by files of this
  * case until one of them owns the byte @phys of the device. True: *@fd and
  * *@off say which file and where, and the page there holds fill()'s pattern
@@ -64,6 +73,11 @@ bool check_units(int fd, const char *what, const char *pieces);
  */
 #define REUSE_SEED 77
 bool block_reused(off_t phys, int *fd, off_t *off);
+/* Before that file is made, of at most 2 MiB: puts one beside it which, when
+ * it grows, gets its blocks first, so that not all space need be taken. */
+void block_reuse_prepare(void);
+/* Whether the filesystem counts that block as free space (FS_IOC_GETFSMAP). */
+bool block_free(off_t phys);
 /* Give the space back. */
 void block_reuse_end(void);
 

@@ -325,17 +325,45 @@ bool check_units(int fd, const char *what, const char *pieces)
 				return false;
 			}
 	}
+	if (!want)
+		return true;
 	p = dax_map(fd, 0, want, PROT_READ);
 	for (size_t off = 0; off < want; off += PAGE)
-		if (!unit_is(p + off, PAGE, pieces[off / wl->unit],
+		if (try_access(p + off, false) || !unit_is(p + off, PAGE, pieces[off / wl->unit],
 			     off % wl->unit)) {
-			FAIL("%s, mapped, at %#zx: not '%c' of '%s'", what,
-			     off, pieces[off / wl->unit], pieces);
+			FAIL("%s, mapped, at %#zx: %s '%c' of '%s'", what, off,
+			     try_access(p + off, false) ? "SIGBUS, not" :
+							  "not",
+			     pieces[off / wl->unit], pieces);
 			munmap(p, want);
 			return false;
 		}
 	munmap(p, want);
 	return true;
+}
+
+bool check_page(int fd, off_t off, const void *want, char piece,
+		const char *what)
+{
+	static uint64_t got[PAGE / 8];
+	char *p = dax_map(fd, off - off % wl->unit, wl->unit, PROT_READ);
+	bool by_read, mapped;
+
+	if (SAFE(pread(fd, got, PAGE, off)) != (ssize_t)PAGE)
+		BROKEN("short read at %#llx", (long long)off);
+	by_read = CHECK(memcmp(got, want, PAGE) == 0,
+			"read(2) gives what the page has to hold after %s",
+			what);
+	mapped = CHECK(!try_access(p + off % wl->unit, false) &&
+		       memcmp(p + off % wl->unit, want, PAGE) == 0,
+		       "a mapping gives what the page has to hold after %s",
+		       what);
+	munmap(p, wl->unit);
+	fill(got, PAGE, VICTIM_SEED,
+	     (piece - 'a') * wl->unit + off % wl->unit);
+	if (SAFE(pwrite(fd, got, PAGE, off)) != (ssize_t)PAGE)
+		BROKEN("short write at %#llx", (long long)off);
+	return by_read && mapped;
 }
 
 static void check(struct scene *s, const char *when, const char *victim,

@@ -16,7 +16,11 @@ struct gate {
 	char path[64];
 	const char *over;
 	bool closed;
+	pid_t owner;
+	struct gate *next;
 };
+
+static struct gate *gates;
 
 /* Errors of the library go nowhere: the caller says what failed. */
 static void quiet(int level, const char *file, int line, int err,
@@ -42,6 +46,10 @@ static bool dm(int type, struct gate *g, size_t sectors)
 	 * is in flight is to stay there. */
 	if (ok && type == DM_DEVICE_SUSPEND)
 		ok = dm_task_skip_lockfs(t) && dm_task_no_flush(t);
+	/* Now, or when the last process that has it open lets go: one that was
+	 * forked while it was open may be asleep for long. */
+	if (ok && type == DM_DEVICE_REMOVE)
+		ok = dm_task_deferred_remove(t);
 	if (ok && type == DM_DEVICE_CREATE)
 		ok = dm_task_set_add_node(t, DM_ADD_NODE_ON_CREATE);
 	ok = ok && dm_task_run(t);
@@ -55,6 +63,7 @@ struct gate *gate_over(const char *dev, size_t len)
 	struct gate *g = calloc(1, sizeof(*g));
 
 	g->over = dev;
+	g->owner = getpid();
 	if (access("/dev/mapper/control", F_OK) < 0)
 		SKIP("no device-mapper for the gate");
 	dm_log_with_errno_init(quiet);
@@ -64,6 +73,8 @@ struct gate *gate_over(const char *dev, size_t len)
 	if (!dm(DM_DEVICE_CREATE, g, len / 512))
 		BROKEN("cannot create the gate %s of %zu bytes over %s",
 		       g->name, len, dev);
+	g->next = gates;
+	gates = g;
 	return g;
 }
 
@@ -93,12 +104,23 @@ void gate_open(struct gate *g)
 	g->closed = false;
 }
 
+void gates_let_go(void)
+{
+	for (struct gate *g = gates; g; g = g->next)
+		if (g->closed && g->owner == getpid())
+			dm(DM_DEVICE_RESUME, g, 0);
+}
+
 void gate_free(struct gate *g)
 {
+	struct gate **at = &gates;
+
 	if (g->closed)
 		gate_open(g);
-	/* A closer may still be on its way out of the kernel. */
-	if (!WAIT_FOR(dm(DM_DEVICE_REMOVE, g, 0), 5))
+	if (!dm(DM_DEVICE_REMOVE, g, 0))
 		BROKEN("cannot remove the gate %s", g->name);
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
 	free(g);
 }

@@ -221,6 +221,9 @@ const char *gate_path(const struct gate *g);
 void gate_close(struct gate *g);
 void gate_open(struct gate *g);
 void gate_free(struct gate *g);
+/* Open all of this process' gates: wl_end() does, as a process with I/O in
+ * flight cannot exit (fs/aio.c exit_aio()). */
+void gates_let_go(void);
 
 /* --- attempts: something that may block ---------------------------------- */
 
