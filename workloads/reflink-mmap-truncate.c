@@ -74,7 +74,6 @@ WORKLOAD(
 	.on = ON_XFS,
 	.with = WITH_BOTH,
 	.runtime = 1,
-	.guards = "16900426586032",
 	.variants = (const char *const[]){
 		"map-clone-map-truncate", "store-clone-map-truncate",
 		"clone-map-both", "truncate-dest", "truncate-part",
