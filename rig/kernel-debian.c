@@ -697,10 +697,12 @@ void kernel_debian_list(struct json_object *array)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(known_suites); i++) {
 		static const struct {
-			const char *spec, *package, *dir;
+			const char *spec, *package, *dir, *help;
 		} kinds[] = {
-			{ "debian", "linux-image" FLAVOUR, "deb" },
-			{ "debian-src", "linux-source", "src" },
+			{ "debian", "linux-image" FLAVOUR, "deb",
+			  "newest packaged cloud kernel" },
+			{ "debian-src", "linux-source", "src",
+			  "newest packaged source, built" },
 		};
 
 		for (size_t j = 0; j < ARRAY_SIZE(kinds); j++) {
@@ -716,7 +718,7 @@ void kernel_debian_list(struct json_object *array)
 			load_answer(&s, &packages, &fresh);
 			if (packages.n)
 				dir = unpack_dir(kinds[j].dir, packages.v[0]);
-			kernel_list_add(array, spec, kinds[j].spec, NULL,
+			kernel_list_add(array, spec, kinds[j].help, NULL,
 					packages.n ? answer_version(&packages) :
 						     NULL,
 					dir && path_exists(dir));

@@ -32,7 +32,7 @@ struct json_object;
 void kernel_debian_list(struct json_object *array);
 void kernel_tree_list(struct json_object *array);
 void kernel_list_add(struct json_object *array, const char *spec,
-		     const char *kind, const char *release,
+		     const char *help, const char *release,
 		     const char *version, bool cached);
 
 #endif

@@ -1057,7 +1057,8 @@ void kernel_tree_list(struct json_object *array)
 				const char *release = info_line(&s);
 				const char *version = info_line(&s);
 
-				kernel_list_add(array, info_line(&s), "tree",
+				kernel_list_add(array, info_line(&s),
+						"built from a tree",
 						release, version, true);
 			}
 			free(ids[j]);

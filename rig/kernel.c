@@ -148,13 +148,13 @@ static void add_string(struct json_object *o, const char *key, const char *s)
 }
 
 void kernel_list_add(struct json_object *array, const char *spec,
-		     const char *kind, const char *release,
+		     const char *help, const char *release,
 		     const char *version, bool cached)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_string(o, "kernel", spec);
-	add_string(o, "kind", kind);
+	add_string(o, "spec", spec);
+	add_string(o, "help", help);
 	add_string(o, "release", release);
 	add_string(o, "version", version);
 	json_object_object_add(o, "cached", json_object_new_boolean(cached));

@@ -53,7 +53,8 @@ struct kernel_opts {
 int kernel_get(const char *spec, const struct kernel_opts *o, struct kernel *k);
 void kernel_free(struct kernel *k);
 
-/* `rig list kernels`: what the cache holds, and the suites that can be named;
+/* `rig list kernels`: what the cache holds, and the suites that can be named:
+ * spec, help, release and version where known, cached;
  * `rig list kconfigs`: name, whether default, its first comment line. As JSON
  * arrays (json-c, owned by the caller) of objects of strings and booleans. */
 struct json_object;
