@@ -9,8 +9,6 @@
 #include <libdevmapper.h>
 #include <sys/stat.h>
 
-#define RAMDISK "/dev/ram0"
-
 struct gate {
 	char name[32];
 	char path[64];
@@ -80,9 +78,9 @@ struct gate *gate_over(const char *dev, size_t len)
 
 struct gate *gate_new(size_t len)
 {
-	if (access(RAMDISK, F_OK) < 0)
-		SKIP("no RAM disk %s (brd) for the gate", RAMDISK);
-	return gate_over(RAMDISK, len);
+	if (access(GATE_DISK, F_OK) < 0)
+		SKIP("no RAM disk %s (brd) for the gate", GATE_DISK);
+	return gate_over(GATE_DISK, len);
 }
 
 const char *gate_path(const struct gate *g)

@@ -4,6 +4,7 @@
  * until the result is asked for: crypto/af_alg.c af_alg_sendpage() up to 6.4,
  * af_alg_sendmsg() with MSG_SPLICE_PAGES after; put by af_alg_pull_tsgl().
  * FOLL_GET. The cipher is the null one, so that what comes out went in.
+ * Kernels of 2026, stable ones among them, copy instead.
  */
 #include "workload.h"
 

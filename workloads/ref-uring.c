@@ -5,8 +5,9 @@
  * caller, keeps the iterator. FOLL_GET up to 6.4, FOLL_PIN after.
  *
  * A suspended device refuses what must not wait, so the request is issued by
- * an io-wq worker. There is one worker, and it works in order: when the no-op
- * behind the request has completed, the request has its pages.
+ * an io-wq worker. There is one, and it works in order: when the read behind
+ * the request has completed, the request has its pages. That read is of a
+ * block device as well, for io_prep_async_work() to sort both to one worker.
  */
 #include "workload.h"
 
@@ -34,6 +35,8 @@ static struct ref *take(void *p, size_t len, bool to_device)
 	unsigned int workers[2] = { 1, 1 };
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
+	void *data;
+	int disk;
 	int err = io_uring_queue_init(4, &r->ring, 0);
 
 	if (err < 0) {
@@ -44,19 +47,20 @@ static struct ref *take(void *p, size_t len, bool to_device)
 	}
 	err = io_uring_register_iowq_max_workers(&r->ring, workers);
 	if (err < 0) {
+		io_uring_queue_exit(&r->ring);
+		free(r);
 		errno = ENOSYS;
 		return NULL;
 	}
 	r->reads = to_device;
 	r->gate = gate_new(len);
 	r->fd = SAFE(open(gate_path(r->gate), O_RDWR | O_DIRECT | O_CLOEXEC));
+	disk = SAFE(open(GATE_DISK, O_RDONLY | O_DIRECT | O_CLOEXEC));
+	data = scratch(len);
 	if (!to_device) {
-		void *data = scratch(len);
-
 		fill(data, len, 0, 0);
 		if (SAFE(pwrite(r->fd, data, len, 0)) != (ssize_t)len)
 			BROKEN("short write to %s", gate_path(r->gate));
-		munmap(data, len);
 	}
 	gate_close(r->gate);
 	sqe = io_uring_get_sqe(&r->ring);
@@ -67,17 +71,19 @@ static struct ref *take(void *p, size_t len, bool to_device)
 	sqe->flags |= IOSQE_ASYNC;
 	sqe->user_data = REQUEST;
 	sqe = io_uring_get_sqe(&r->ring);
-	io_uring_prep_nop(sqe);
+	io_uring_prep_read(sqe, disk, data, PAGE, 0);
 	sqe->flags |= IOSQE_ASYNC;
 	sqe->user_data = MARK;
 	if (io_uring_submit(&r->ring) != 2)
 		BROKEN("io_uring takes no request");
 	err = io_uring_wait_cqe(&r->ring, &cqe);
-	if (err < 0 || cqe->user_data != MARK)
+	if (err < 0 || cqe->user_data != MARK || cqe->res != PAGE)
 		BROKEN("io_uring: %s", err < 0 ? strerror(-err) :
 				       cqe->res < 0 ? strerror(-cqe->res) :
 						      "not held by the gate");
 	io_uring_cqe_seen(&r->ring, cqe);
+	close(disk);
+	munmap(data, len);
 	return &r->ref;
 }
 

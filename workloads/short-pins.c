@@ -4,10 +4,12 @@
  * processes, do not starve what waits for the page to be idle, nor make it
  * spin. Each time it wakes it holds the lock that faults need, zaps the
  * mapping and looks again, so that only references under way are left.
- * Caught: a wait that lets faults in and asks for more than it can get.
+ * Caught: a wait that lets faults in and asks for more than it can get. One
+ * that starves may be lucky: it has to meet a reference, and most do.
  *
  * From 6.15 on it does starve: see break-refault.c. Each pin maps the page
- * again, the count never is 0, and nothing wakes it.
+ * again, the count never is 0, and nothing wakes it. With O_DIRECT it sleeps
+ * on from 6.0 to 6.4 as well: see dma-pinned.c.
  */
 #include "change.h"
 

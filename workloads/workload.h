@@ -213,6 +213,7 @@ int ref_drop(struct ref *r, const void *expect);
  * A device-mapper device over RAM: while the gate is closed (the device
  * suspended) whatever I/O is submitted stays in flight, its pages referenced.
  */
+#define GATE_DISK "/dev/ram0"
 struct gate;
 struct gate *gate_new(size_t len);	/* opened; SKIPs without dm or brd */
 /* The same over the block device @dev, a string that outlives the gate. */
@@ -316,6 +317,27 @@ void peer_send(struct peer *p, int (*fn)(void *arg), void *arg);
 bool peer_reply(struct peer *p, double seconds, int *ret);
 /* Let it exit by itself, and wait: its wait status, or -1 if it does not. */
 int peer_end(struct peer *p);
+
+/*
+ * One round of map, store, hold, truncate, grow and clone of a file of its own
+ * in the case's folder, with all data compared. false when something was FAIL.
+ * @n numbers the round.
+ */
+bool busy_round(unsigned int n);
+
+/* --- the filesystem and the namespace below (WL_OWNS_FS) ------------------ */
+
+/* Leave the case's folder: before unmounting, and before a peer is started. */
+void fs_leave(void);
+/* Unmount: 0 or an errno. An attempt's function. */
+int fs_umount(void *arg);
+/* Mount it again as the agent does, and enter the case's folder. */
+void fs_mount(void);
+/* Unbind the namespace, and probe it again: NULL, or what went wrong. */
+const char *ns_disable(void);
+const char *ns_enable(void);
+/* Where in @fd the byte @block of the device is (FIEMAP), or -1. */
+off_t offset_of(int fd, off_t block);
 
 /* --- time ---------------------------------------------------------------- */
 
