@@ -72,3 +72,62 @@ unit-tests: $(unit_bin)
 clean:
 	rm -rf build rig/rig
 .PHONY: clean
+
+# --- what a user types ------------------------------------------------------
+
+packages = $(shell sed 's/\#.*//' deps.txt)
+as_root := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# Installs what is missing; asks for no rights when nothing is.
+deps:
+	@missing=; for p in $(packages); do \
+	  dpkg-query -W -f '$${Status}' $$p 2>/dev/null | \
+	    grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "  DEPS   $$missing"; \
+	  $(as_root) apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	    $(as_root) apt-get install -qy --no-install-recommends $$missing; \
+	fi
+.PHONY: deps
+
+# rig exits with 1 for findings, which is what a demo is for.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	rig/rig run debian:bookworm || [ $$? -eq 1 ]
+.PHONY: demo
+
+# Unit tests and golden logs run with ASan and UBSan, fault tests against a
+# fake QEMU, boot tests against packaged kernels. Timings are not asserted.
+check: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory SAN=1 unit-tests
+	@$(MAKE) --no-print-directory build/tests/fake-qemu
+	tests/run
+.PHONY: check
+
+build/tests/fake-qemu: build/tests/fake-qemu.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,json-c) -lpthread
+
+# Coverage-guided, for FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 60
+fuzz_src := rig/scan.c rig/patterns.c rig/finding.c rig/util.c rig/progress.c
+build/fuzz-scan: tests/fuzz-scan.c $(fuzz_src)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
+	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
+	  $(call pkgs,--libs,json-c libxxhash libpcre2-8) -lm -lpthread
+
+fuzz: build/fuzz-scan
+	@mkdir -p build/corpus-scan
+	@cp -n tests/golden/*.log build/corpus-scan/
+	build/fuzz-scan -max_len=8192 -max_total_time=$(FUZZ_SECONDS) \
+	  -print_final_stats=1 build/corpus-scan
+.PHONY: fuzz
+
+install: all
+	install -D rig/rig $(DESTDIR)$(PREFIX)/bin/rig
+	install -D -t $(DESTDIR)$(PREFIX)/lib/rig build/rig-agent build/rig-init
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/rig/kconfigs kconfigs/*.config
+.PHONY: install

@@ -153,6 +153,18 @@ const char *cmd_run(struct json_object *req, struct json_object *reply)
 	_exit(0);
 }
 
+/* What the case left on the filesystem goes while the case is still the one
+ * that runs: what the kernel says of it is said of this case. */
+const char *cmd_clean(struct json_object *req, struct json_object *reply)
+{
+	const char *mnt = req_str(req, "dir");
+
+	if (!mnt)
+		return "clean: no folder";
+	remove_case_dir(say("%s/case", mnt));
+	return NULL;
+}
+
 const char *cmd_shell(struct json_object *req, struct json_object *reply)
 {
 	static const char *const argv[] = { "sh", "-l", NULL };

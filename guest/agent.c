@@ -33,6 +33,7 @@ static const struct command commands[] = {
 	{ "umount", cmd_umount },
 	{ "check", cmd_check },
 	{ "run", cmd_run },
+	{ "clean", cmd_clean },
 	{ "shell", cmd_shell },
 };
 

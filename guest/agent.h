@@ -40,6 +40,7 @@ const char *cmd_mkfs(struct json_object *req, struct json_object *reply);
 const char *cmd_mount(struct json_object *req, struct json_object *reply);
 const char *cmd_umount(struct json_object *req, struct json_object *reply);
 const char *cmd_check(struct json_object *req, struct json_object *reply);
+const char *cmd_clean(struct json_object *req, struct json_object *reply);
 const char *cmd_shell(struct json_object *req, struct json_object *reply);
 /* Does not return a reply: ends the process, its results being the reply. */
 const char *cmd_run(struct json_object *req, struct json_object *reply);

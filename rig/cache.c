@@ -139,7 +139,6 @@ static bool still_there(int fd, const char *path)
 int cache_lock(const char *path, const char *what)
 {
 	_free_ char *name = xstrfmt("%s.lock", path);
-	int asked = interrupted();
 	bool said = false;
 
 	for (;;) {
@@ -160,7 +159,7 @@ int cache_lock(const char *path, const char *what)
 		said = true;
 		/* There is no fd that tells when a flock comes free. */
 		poll(&stop, 1, 100);
-		if (interrupted() > asked)
+		if (interrupted())
 			return -EINTR;
 	}
 }

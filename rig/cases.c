@@ -105,25 +105,41 @@ static bool matches(const char *pattern, const char *name)
 	return false;
 }
 
-/* One case, if it is asked for; which patterns asked is kept in @used. */
-static void offer(struct json_object *w, int ns, const char *variant,
-		  const char *fs, const char *size, const struct strv *patterns,
-		  bool *used, struct cases *out)
+/* What cases_make() was asked for, and how far it is. */
+struct choice {
+	const struct strv *patterns;
+	bool *used;		/* patterns that named something */
+	bool all;
+	size_t offered;
+	struct cases *out;
+};
+
+/*
+ * One case, if it is asked for. @v of @nv variants, @s of @ns sizes. The
+ * sample takes what differs most from what it has: first variant and size,
+ * then the second variant at the last size.
+ */
+static void offer(struct choice *ch, struct json_object *w, int ns,
+		  const char *variant, const char *fs, const char *size,
+		  bool sampled)
 {
 	_free_ char *name = xstrfmt("%s%s%s/%s/%s", str_of(w, "name"),
 				    variant ? ":" : "", variant ? variant : "",
 				    fs, size);
-	bool wanted = !patterns->n && !true_of(w, "by_name");
+	bool by_name = true_of(w, "by_name"), wanted;
+	struct cases *out = ch->out;
 	struct json_object *v;
 
-	for (size_t i = 0; i < patterns->n; i++) {
+	ch->offered += !by_name;
+	wanted = !ch->patterns->n && !by_name && (ch->all || sampled);
+	for (size_t i = 0; i < ch->patterns->n; i++) {
 		/* A wild card is not a name. */
-		bool wild = strpbrk(patterns->v[i], "*?[");
+		bool wild = strpbrk(ch->patterns->v[i], "*?[");
 
-		if (!matches(patterns->v[i], name))
+		if (!matches(ch->patterns->v[i], name))
 			continue;
-		used[i] = true;
-		wanted |= !wild || !true_of(w, "by_name");
+		ch->used[i] = true;
+		wanted |= !wild || !by_name;
 	}
 	if (!wanted)
 		return;
@@ -142,32 +158,35 @@ static void offer(struct json_object *w, int ns, const char *variant,
 	};
 }
 
-static void offer_all(struct json_object *w, int ns, const char *fs,
-		      const struct strv *patterns, bool *used,
-		      struct cases *out)
+static void offer_all(struct choice *ch, struct json_object *w, int ns,
+		      const char *fs)
 {
 	struct json_object *sizes = array_of(w, "with");
 	struct json_object *vars = array_of(w, "variants");
 	size_t nv = vars ? json_object_array_length(vars) : 0;
+	size_t nsize = json_object_array_length(sizes);
 
 	if (!array_has(array_of(w, "on"), fs))
 		return;
 	for (size_t v = 0; v < (nv ? nv : 1); v++)
-		for (size_t s = 0; s < json_object_array_length(sizes); s++)
-			offer(w, ns,
+		for (size_t s = 0; s < nsize; s++)
+			offer(ch, w, ns,
 			      nv ? json_object_get_string(
 					   json_object_array_get_idx(vars, v)) :
 				   NULL,
 			      fs,
 			      json_object_get_string(
 				      json_object_array_get_idx(sizes, s)),
-			      patterns, used, out);
+			      (v == 0 && s == 0) ||
+			      (s == nsize - 1 && v == (nv > 1)));
 }
 
 int cases_make(struct json_object *describe, const struct machine *m,
-	       const struct strv *patterns, struct cases *out)
+	       const struct strv *patterns, bool all, struct cases *out,
+	       size_t *offered)
 {
 	_free_ bool *used = xcalloc(patterns->n, sizeof(*used));
+	struct choice ch = { patterns, used, all, 0, out };
 	struct json_object *list = array_of(describe, "workloads");
 
 	for (int ns = 0; m->ns[ns].mode; ns++) {
@@ -177,9 +196,12 @@ int cases_make(struct json_object *describe, const struct machine *m,
 		for (size_t f = 0; f < fs.n; f++)
 			for (size_t i = 0; i < json_object_array_length(list);
 			     i++)
-				offer_all(json_object_array_get_idx(list, i),
-					  ns, fs.v[f], patterns, used, out);
+				offer_all(&ch,
+					  json_object_array_get_idx(list, i),
+					  ns, fs.v[f]);
 	}
+	if (offered)
+		*offered = ch.offered;
 	for (size_t i = 0; i < patterns->n; i++)
 		if (!used[i])
 			return error("no case '%s' on machine %s; see `rig list "
@@ -189,6 +211,36 @@ int cases_make(struct json_object *describe, const struct machine *m,
 		return error("machine %s has no case to run", m->name),
 		       EXIT_USAGE;
 	return 0;
+}
+
+static char *dup(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+void cases_again(struct cases *c, const char *name)
+{
+	const struct rig_case *old = NULL;
+	struct rig_case again;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (strcmp(c->v[i].name, name) != 0)
+			continue;
+		if (c->v[i].alone)
+			return;
+		old = &c->v[i];
+	}
+	if (!old)
+		return;
+	again = (struct rig_case){
+		.name = dup(old->name), .workload = dup(old->workload),
+		.variant = dup(old->variant), .fs = dup(old->fs),
+		.size = dup(old->size), .ns = old->ns,
+		.runtime = old->runtime, .owns_fs = old->owns_fs,
+		.alone = true, .boot = -1,
+	};
+	c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
+	c->v[c->n++] = again;
 }
 
 void cases_wants(struct json_object *describe, const struct cases *c,

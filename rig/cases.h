@@ -30,6 +30,7 @@ struct rig_case {
 	int ns;			/* index into machine->ns */
 	double runtime;		/* seconds it usually takes */
 	bool owns_fs;
+	bool alone;		/* on a filesystem of its own, checked after */
 	/* filled in by the run */
 	enum case_status status;
 	double seconds;
@@ -48,12 +49,21 @@ struct json_object *agent_describe(void);
 
 /*
  * The cases of @m, those that @patterns ask for: shell patterns of a whole
- * name, or of its beginning up to a ':' or '/'; none asks for all but the ones
- * to be named. In the order of namespaces, filesystems, workloads. 0, or
- * EXIT_USAGE with an error printed when a pattern names nothing.
+ * name, or of its beginning up to a ':' or '/'. With none, and @all, every
+ * case but those that have to be named; with none and not @all a sample of
+ * these: of each workload, on each filesystem, its first variant at the
+ * smallest mapping size and its second at the largest. In the order of
+ * namespaces, filesystems, workloads. @offered, where not NULL, gets how many
+ * @all would have been. 0, or EXIT_USAGE with an error printed when a pattern
+ * names nothing.
  */
 int cases_make(struct json_object *describe, const struct machine *m,
-	       const struct strv *patterns, struct cases *out);
+	       const struct strv *patterns, bool all, struct cases *out,
+	       size_t *offered);
+
+/* The case @name once more, at the end of the list, alone; once for each name.
+ * Pointers into the list are no longer valid. */
+void cases_again(struct cases *c, const char *name);
 
 /* Modules and programs that @c want, as described. */
 void cases_wants(struct json_object *describe, const struct cases *c,

@@ -8,6 +8,7 @@
 enum {
 	OPT_MACHINE = 0x100, OPT_ACCEL, OPT_KCONFIG, OPT_CONFIG, OPT_PATCHES,
 	OPT_DRY, OPT_JSON, OPT_KEEP, OPT_DIR, OPT_QEMU, OPT_APPEND, OPT_REPEAT,
+	OPT_ALL,
 };
 
 static const struct argp_option kernel_options[] = {
@@ -35,6 +36,8 @@ static const struct argp_option run_options[] = {
 	{ "workload", 'w', "CASE", 0,
 	  "Only these cases: WORKLOAD[:VARIANT][/FS[/SIZE]], shell patterns "
 	  "allowed; may be repeated", 2 },
+	{ "all", OPT_ALL, NULL, 0,
+	  "Every workload, variant and size, not the two-minute sample", 2 },
 	{ "repeat", OPT_REPEAT, "N", 0, "Run the cases N times over", 2 },
 	{ "rundir", OPT_DIR, "DIR", 0,
 	  "Run directory (a new one below ~/.local/state/rig/runs)", 2 },
@@ -124,6 +127,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'w':
 		strv_push(&o->cases, arg);
+		break;
+	case OPT_ALL:
+		o->all = true;
 		break;
 	case OPT_REPEAT:
 		o->repeat = atoi(arg);

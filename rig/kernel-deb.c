@@ -19,7 +19,6 @@
 struct reader {
 	struct archive *a;
 	struct archive *outer;	/* its current member is what @a reads */
-	int asked;
 	bool stopped;
 	char chunk[1 << 16];
 };
@@ -29,7 +28,7 @@ static ssize_t read_member(struct archive *a, void *arg, const void **data)
 	struct reader *r = arg;
 	ssize_t n;
 
-	if (interrupted() > r->asked) {
+	if (interrupted()) {
 		r->stopped = true;
 		archive_set_error(a, EINTR, "stopped");
 		return -1;
@@ -51,8 +50,7 @@ static void reader_close(struct reader *r)
 /* A tar of any compression inside the current member of @outer. */
 static int open_member(struct reader *r, struct archive *outer)
 {
-	*r = (struct reader){ .a = archive_read_new(), .outer = outer,
-			      .asked = interrupted() };
+	*r = (struct reader){ .a = archive_read_new(), .outer = outer };
 	if (!r->a)
 		return -ENOMEM;
 	archive_read_support_filter_all(r->a);

@@ -116,12 +116,21 @@ static void host_event(struct json_object *o, void *arg)
 	}
 }
 
-/* The text of a FAIL without what differs from run to run: numbers. */
-static char *stable(const char *text)
+/* The text of a FAIL without what differs from run to run or from variant to
+ * variant: numbers, and the variant's name. */
+static char *stable(const char *text, const char *variant)
 {
+	size_t len = variant ? strlen(variant) : 0;
 	struct buf b = {};
 
 	for (const char *p = text; *p;) {
+		if (len && strncmp(p, variant, len) == 0 &&
+		    (p == text || !isalnum((unsigned char)p[-1])) &&
+		    !isalnum((unsigned char)p[len])) {
+			buf_add(&b, "*", 1);
+			p += len;
+			continue;
+		}
 		if (isxdigit((unsigned char)*p) &&
 		    (p == text || !isalnum((unsigned char)p[-1]))) {
 			size_t n = strspn(p, "0123456789abcdefABCDEFx.");
@@ -146,13 +155,15 @@ static void guest_event(struct json_object *o, void *arg)
 		   *name = get(o, "case"), *text = get(o, "text");
 	_free_ char *workload = NULL, *title = NULL, *key = NULL, *norm = NULL;
 	_free_ char *body = NULL;
+	const char *colon;
 
 	if (!ev || strcmp(ev, "result") != 0 || !st ||
 	    strcmp(st, "FAIL") != 0 || !name || !text)
 		return;
 	workload = xstrndup(name, strcspn(name, "/"));
+	colon = strchr(workload, ':');
 	title = xstrfmt("%s: %s", workload, text);
-	norm = stable(text);
+	norm = stable(text, colon ? colon + 1 : NULL);
 	/* Not by line: the workload's source changes, the claim does not. */
 	key = xstrfmt("%.*s %s", (int)strcspn(workload, ":"), workload, norm);
 	body = xstrfmt("%s\n%s: does not hold: %s\n", name,

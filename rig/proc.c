@@ -12,13 +12,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* timeout(1) and some shells send a signal to the process and to its group:
+ * what comes this soon after the first stop, in seconds, is the same one. */
+#define SAME_STOP 0.5
+
 /* Signals are a property of the process, so this is one per process. */
 static struct {
 	int fd;
 	int count;
+	double first;
 } stop = { .fd = -1 };
 
-int signals_init(void)
+static sigset_t stop_signals(void)
 {
 	sigset_t set;
 
@@ -26,21 +31,66 @@ int signals_init(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+int signals_init(void)
+{
+	sigset_t set = stop_signals();
+
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
-	/* A reader that went away, or a full pipe, is an error code to us. */
+	/* A reader that went away, a file that may grow no more, is an error
+	 * code to us. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	cleanup_fd(&stop.fd);
+	stop.count = 0;
 	stop.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return stop.fd < 0 ? -errno : 0;
+}
+
+/* Children die with us, and the NVDIMMs' files have no name. */
+static void end_at_once(int sig)
+{
+	static const char text[] = "rig: stopped at once\n";
+
+	(void)sig;
+	if (now() - stop.first < SAME_STOP)
+		return;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(EXIT_INTERRUPTED);
+}
+
+static void next_stop_ends(void)
+{
+	struct sigaction sa = { .sa_handler = end_at_once,
+				.sa_flags = SA_RESTART };
+	sigset_t set = stop_signals();
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 int interrupted(void)
 {
 	struct signalfd_siginfo si;
 
-	while (stop.fd >= 0 && read(stop.fd, &si, sizeof(si)) == sizeof(si))
-		stop.count++;
-	return stop.count;
+	if (stop.fd < 0 || stop.count ||
+	    read(stop.fd, &si, sizeof(si)) != sizeof(si))
+		return stop.count;
+	stop.count = 1;
+	stop.first = now();
+	next_stop_ends();
+	return 1;
+}
+
+void interrupt_ends(void)
+{
+	if (stop.fd >= 0 && !interrupted())
+		next_stop_ends();
 }
 
 int interrupt_fd(void)
@@ -121,6 +171,8 @@ int proc_spawn(struct proc *p, char *const *argv, const struct proc_opts *o)
 	int fds[2], err = 0;
 
 	*p = (struct proc)PROC_INIT;
+	if (interrupted())
+		return -EINTR;
 	if (!path)
 		return -ENOENT;
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -173,7 +225,6 @@ static int poll_ms(double until)
 int proc_wait(struct proc *p, double timeout)
 {
 	double until = timeout < 0 ? -1 : now() + timeout;
-	int asked = interrupted();
 
 	for (;;) {
 		struct pollfd fds[2] = {
@@ -186,7 +237,7 @@ int proc_wait(struct proc *p, double timeout)
 			return -errno;
 		if (fds[0].revents)
 			return reap(p);
-		if (interrupted() > asked)
+		if (interrupted())
 			return -EINTR;
 		if (n == 0)
 			return -ETIMEDOUT;
@@ -258,7 +309,6 @@ static int drain_once(struct drain *d)
 static int drain_all(struct proc *p, struct drain *d, int nr, double timeout)
 {
 	double until = timeout < 0 ? -1 : now() + timeout;
-	int asked = interrupted();
 	bool ended = false;
 
 	for (;;) {
@@ -288,7 +338,7 @@ static int drain_all(struct proc *p, struct drain *d, int nr, double timeout)
 			return reap(p);
 		if (fds[0].revents)
 			ended = true;
-		if (interrupted() > asked)
+		if (interrupted())
 			return -EINTR;
 		if (n == 0 && !ended)
 			return -ETIMEDOUT;

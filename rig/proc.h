@@ -12,10 +12,17 @@
 
 #include "util.h"
 
-/* Once, before any thread or child is made. 0 or -errno. */
+/* Once, before any thread or child is made; again forgets a stop. 0 or
+ * -errno. */
 int signals_init(void);
-/* How many times the user asked to stop; reads what is pending first. */
+/*
+ * Whether the user asked to stop. From then on no child is started and every
+ * wait ends with -EINTR, whether it had begun or not; a second request ends
+ * the program where it stands (exit 130).
+ */
 int interrupted(void);
+/* From here on the first request does: only output is left to be written. */
+void interrupt_ends(void);
 /* Readable when a stop was asked for; -1 before signals_init(). */
 int interrupt_fd(void);
 
@@ -37,7 +44,8 @@ struct proc_opts {
 
 /*
  * Start @argv (looked up in PATH). Returns 0, or -errno, -ENOENT among them
- * when there is no such program: an exec that fails is seen here.
+ * when there is no such program: an exec that fails is seen here. -EINTR after
+ * the user asked to stop.
  */
 int proc_spawn(struct proc *p, char *const *argv, const struct proc_opts *o);
 

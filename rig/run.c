@@ -142,7 +142,7 @@ static int stage_config(struct run *r)
 		return EXIT_RIG_FAILED;
 	for (unsigned int i = 0; !r->o->shell && i < r->o->repeat; i++) {
 		err = cases_make(r->describe, r->o->machine, &r->o->cases,
-				 &once);
+				 r->o->all, &once, &r->offered);
 		if (err)
 			return cases_free(&once), err;
 		r->cases.v = xrealloc(r->cases.v, (r->cases.n + once.n) *
@@ -191,6 +191,10 @@ static int stage_dir(struct run *r)
 	info_str(r, "accel", r->accel.name);
 	info_str(r, "accel_why", r->accel.why);
 	json_object_object_add(r->info, "rerun", rerun_words(r->o));
+	json_object_object_add(r->info, "cases_chosen",
+			       json_object_new_int64(r->cases.n));
+	json_object_object_add(r->info, "cases_offered",
+			       json_object_new_int64(r->offered));
 	return save_info(r);
 }
 

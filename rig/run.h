@@ -25,6 +25,7 @@ struct run_opts {
 	const struct machine *machine;
 	const char *accel;		/* "auto", "kvm", "tcg" */
 	struct strv cases;		/* patterns */
+	bool all;			/* every case, not the sample */
 	const char *dir;		/* run directory, or NULL: a new one */
 	const char *qemu;		/* program */
 	const char *append;		/* added to the kernel command line */
@@ -43,6 +44,7 @@ struct run {
 	struct accel accel;
 	struct json_object *describe;
 	struct cases cases;
+	size_t offered;			/* cases that --all would run */
 	char *image;
 	struct strv missing;		/* programs the host lacks */
 	int boots;			/* so far */

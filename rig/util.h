@@ -24,6 +24,7 @@ enum rig_exit {
 	EXIT_CANNOT_TEST = 125,
 	EXIT_RIG_FAILED = 128,
 	EXIT_USAGE = 129,
+	EXIT_INTERRUPTED = 130,
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -242,7 +242,7 @@ static int take_input(struct vm *vm)
  */
 static int pump(struct vm *vm, double until, int id, struct json_object **reply)
 {
-	int asked = interrupted(), n, err;
+	int n, err;
 	double left = until - now();
 	struct pollfd fds[5] = {
 		{ .fd = vm->console_fd, .events = POLLIN },
@@ -260,14 +260,14 @@ static int pump(struct vm *vm, double until, int id, struct json_object **reply)
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	if (n <= 0)
-		return interrupted() > asked ? -EINTR : 0;
+		return interrupted() ? -EINTR : 0;
 	if (fds[0].revents && (err = take_console(vm)) < 0)
 		return err;
 	if (fds[1].revents && (err = take_port(vm, id, reply)) < 0)
 		return err;
 	if (fds[4].revents && (err = take_input(vm)) < 0)
 		return -EPIPE;
-	if (interrupted() > asked)
+	if (interrupted())
 		return -EINTR;
 	if (fds[2].revents && !fds[0].revents && !fds[1].revents) {
 		vm->exit_status = proc_wait(&vm->qemu, 5);
