@@ -167,12 +167,16 @@ const char *cmd_clean(struct json_object *req, struct json_object *reply)
 
 const char *cmd_shell(struct json_object *req, struct json_object *reply)
 {
-	static const char *const argv[] = { "sh", "-l", NULL };
-	const char *tty = req_str(req, "tty");
+	const char *script = req_str(req, "script"), *tty = req_str(req, "tty");
+	const char *argv[] = { "sh", script ? "-c" : "-l", script, NULL };
+	char out[512];
 	int fd = open(tty ? tty : "/dev/console", O_RDWR | O_NOCTTY);
 
 	if (fd < 0)
 		return say("cannot open %s: %s", tty, strerror(errno));
+	/* mount, ls and the rest, by name. */
+	run_capture((const char *const[]){ "busybox", "--install", "-s",
+					   "/bin", NULL }, out, sizeof(out));
 	/* in_child() made a session of ours: take the terminal for it. */
 	ioctl(fd, TIOCSCTTY, 1);
 	for (int i = 0; i < 3; i++)

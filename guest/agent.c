@@ -362,6 +362,8 @@ static void finish(struct agent *a, int status, int stuck)
 	a->pidfd = a->results = -1;
 	put_num(o, "id", a->id);
 	put_num(o, "seconds", mono() - a->started);
+	if (WIFEXITED(status))
+		put_num(o, "exit", WEXITSTATUS(status));
 	if (stuck)
 		put_num(o, "stuck", stuck);
 	if (a->hung)

@@ -8,7 +8,7 @@
 enum {
 	OPT_MACHINE = 0x100, OPT_ACCEL, OPT_KCONFIG, OPT_CONFIG, OPT_PATCHES,
 	OPT_DRY, OPT_JSON, OPT_KEEP, OPT_DIR, OPT_QEMU, OPT_APPEND, OPT_REPEAT,
-	OPT_ALL,
+	OPT_ALL, OPT_BOOT_TIMEOUT, OPT_TIMEOUT_MUL,
 };
 
 static const struct argp_option kernel_options[] = {
@@ -26,6 +26,11 @@ static const struct argp_option kernel_options[] = {
 	  "Add to the kernel command line", 1 },
 	{ "qemu", OPT_QEMU, "PROGRAM", 0,
 	  "QEMU to use (qemu-system-x86_64, or $RIG_QEMU)", 1 },
+	{ "boot-timeout", OPT_BOOT_TIMEOUT, "SECONDS", 0,
+	  "Longest a kernel may take to boot to user space (600)", 1 },
+	{ "timeout-mul", OPT_TIMEOUT_MUL, "N", 0,
+	  "Multiply every time limit in the guest by N, for a slow or busy "
+	  "host (1)", 1 },
 	{ "jobs", 'j', "N", 0, "Compile with N jobs (all CPUs)", 1 },
 	{ "dry-run", OPT_DRY, NULL, 0,
 	  "Print the kernel build's and QEMU's command lines, do nothing", 1 },
@@ -51,6 +56,17 @@ struct parsed {
 	struct run_opts *o;
 	bool patches;	/* the last option was --patches */
 };
+
+static double positive(const char *arg, const char *option,
+		       struct argp_state *state)
+{
+	char *end;
+	double v = strtod(arg, &end);
+
+	if (end == arg || *end || !(v > 0 && v <= 1e6))
+		argp_error(state, "%s takes a number greater than 0", option);
+	return v;
+}
 
 static error_t parse_kernel(int key, char *arg, struct argp_state *state)
 {
@@ -84,6 +100,12 @@ static error_t parse_kernel(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_QEMU:
 		o->qemu = arg;
+		return 0;
+	case OPT_BOOT_TIMEOUT:
+		o->boot_timeout = positive(arg, "--boot-timeout", state);
+		return 0;
+	case OPT_TIMEOUT_MUL:
+		o->timeout_mul = positive(arg, "--timeout-mul", state);
 		return 0;
 	case OPT_DRY:
 		o->dry_run = true;
@@ -175,6 +197,8 @@ static int run_command(const struct argp *argp, int argc, char **argv,
 		.accel = "auto",
 		.qemu = qemu && *qemu ? qemu : "qemu-system-x86_64",
 		.repeat = 1,
+		.boot_timeout = 600,
+		.timeout_mul = 1,
 		.shell = shell,
 	};
 	struct parsed p = { .o = &o };

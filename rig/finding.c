@@ -37,6 +37,15 @@ static struct finding *findings_new(struct findings *fs)
 	return f;
 }
 
+/* The name may be one that the guest made up. */
+static void add_case(struct finding *f, const char *name)
+{
+	_free_ char *shown = name ? printable(name, strlen(name), false) : NULL;
+
+	if (shown && !strv_has(&f->cases, shown))
+		strv_push(&f->cases, shown);
+}
+
 struct finding *findings_add(struct findings *fs, const struct sighting *s)
 {
 	unsigned int count = s->count ? s->count : 1;
@@ -58,8 +67,7 @@ struct finding *findings_add(struct findings *fs, const struct sighting *s)
 		f->time = s->time;
 	}
 	f->count += count < UINT_MAX - f->count ? count : UINT_MAX - f->count;
-	if (s->case_name && !strv_has(&f->cases, s->case_name))
-		strv_push(&f->cases, s->case_name);
+	add_case(f, s->case_name);
 	return f;
 }
 

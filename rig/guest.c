@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -20,9 +21,8 @@
 #include <unistd.h>
 
 /* No console output for this long while booting is a kernel that hangs; a
- * slow one goes on printing. */
+ * slow one goes on printing, for at most --boot-timeout. */
 #define BOOT_SILENCE 90.0
-#define BOOT_TOTAL 600.0
 /* Limits of the steps around a case, in seconds on the reference guest. */
 #define STEP_LIMIT 30.0
 /* The host waits so much longer than the agent. */
@@ -30,6 +30,9 @@
 /* Boots without a single case done, before the run gives up. */
 #define MAX_BARREN 2
 #define MAX_PMEM 4
+/* Bytes of a text of the guest's that are shown. */
+#define MAX_TEXT 400
+#define MAX_STACKS ((size_t)1 << 20)
 
 struct boot {
 	struct run *r;
@@ -89,6 +92,14 @@ static const char *get(struct json_object *o, const char *key)
 		       json_object_get_string(v) : NULL;
 }
 
+static int get_int(struct json_object *o, const char *key, int fallback)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ? json_object_get_int(v) :
+						       fallback;
+}
+
 static bool is_true(struct json_object *o, const char *key)
 {
 	struct json_object *v;
@@ -108,8 +119,9 @@ int run_log(struct run *r, struct json_object *o)
 					o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 	err = write_all(r->log, line.data, line.len);
-	if (err)
+	if (err && !r->log_failed)
 		error("%s/host.jsonl: %s", r->dir, strerror(-err));
+	r->log_failed |= err != 0;
 	return err;
 }
 
@@ -216,10 +228,10 @@ static int make_backing(struct boot *b)
 		if (fd < 0)
 			return -errno;
 		b->backing[n] = fd;
-		if (ftruncate(fd, (off_t)m->pmem[n].mib << 20) < 0)
-			return -errno;
 		if (!b->r->o->keep)
 			unlink(path);
+		if (ftruncate(fd, (off_t)m->pmem[n].mib << 20) < 0)
+			return -errno;
 		strv_pushf(&b->paths, "/proc/self/fd/%d", fd);
 	}
 	return 0;
@@ -229,7 +241,17 @@ static int make_backing(struct boot *b)
 
 static double scaled(const struct boot *b, double seconds)
 {
-	return seconds * (b->vm.scale > 1 ? b->vm.scale : 1);
+	return seconds * b->r->o->timeout_mul *
+	       (b->vm.scale > 1 ? b->vm.scale : 1);
+}
+
+/* What a member of the guest's says, fit to be shown and cut to a line's
+ * length; owned by the caller. */
+static char *text_of(struct json_object *o, const char *key)
+{
+	const char *text = get(o, key);
+
+	return text ? printable(text, strnlen(text, MAX_TEXT), false) : NULL;
 }
 
 /*
@@ -249,8 +271,7 @@ static int ask(struct boot *b, struct json_object *req, double limit,
 	err = vm_request(&b->vm, req, limit + scaled(b, GRACE), &reply);
 	if (!err && !is_true(reply, "ok")) {
 		if (why)
-			*why = xstrdup(get(reply, "error") ?
-					       get(reply, "error") : "?");
+			*why = text_of(reply, "error") ?: xstrdup("?");
 		if (hung)
 			*hung = is_true(reply, "hung");
 		err = 1;
@@ -265,6 +286,7 @@ static struct json_object *ns_at(struct boot *b, int i)
 {
 	struct json_object *list;
 
+	/* set_up() saw that it is there. */
 	json_object_object_get_ex(b->ns, "namespaces", &list);
 	return json_object_array_get_idx(list, i);
 }
@@ -299,15 +321,19 @@ static void on_event(struct json_object *ev, void *arg)
 	const char *name = get(ev, "ev"), *st = get(ev, "status");
 
 	if (strcmp(name, "stack") == 0) {
-		const char *comm = get(ev, "comm"), *state = get(ev, "state"),
-			   *stack = get(ev, "stack");
+		_free_ char *comm = text_of(ev, "comm"),
+			    *state = text_of(ev, "state");
+		const char *raw = get(ev, "stack");
+		_free_ char *stack = printable(raw ? raw : "",
+					       raw ? strlen(raw) : 0, true);
 
-		buf_addf(&b->stacks, "%s (%s)\n%s", comm ? comm : "?",
-			 state ? state : "?", stack ? stack : "");
+		if (b->stacks.len < MAX_STACKS)
+			buf_addf(&b->stacks, "%s (%s)\n%s", comm ? comm : "?",
+				 state ? state : "?", stack);
 	} else if (strcmp(name, "result") == 0 && st && !b->first_fail &&
 		   (strcmp(st, "FAIL") == 0 || strcmp(st, "SKIP") == 0 ||
 		    strcmp(st, "BROKEN") == 0)) {
-		b->first_fail = xstrdup(get(ev, "text") ? get(ev, "text") : "");
+		b->first_fail = text_of(ev, "text") ?: xstrdup("");
 	}
 }
 
@@ -341,12 +367,71 @@ static char *top_function(const struct buf *stacks)
 
 /* --- what can go wrong with the VM ----------------------------------------- */
 
-static bool disk_is_full(const char *dir)
+/* The last lines of a log, for people. */
+static char *tail(const char *text, size_t len)
 {
+	size_t from;
+	int lines = 0;
+
+	while (len && strchr("\r\n", text[len - 1]))
+		len--;
+	for (from = len; from > 0 && lines < 3 && len - from < 500; from--)
+		lines += text[from - 1] == '\n';
+	return printable(text + from + (lines == 3), len - from - (lines == 3),
+			 true);
+}
+
+/* What QEMU itself said; "" when it said nothing. */
+static char *qemu_words(const struct boot *b)
+{
+	_free_ char *path = xstrfmt("%s/qemu.log", b->dir);
+	_buf_ struct buf log = {};
+
+	return read_file(path, &log) ? xstrdup("") : tail(log.data, log.len);
+}
+
+/* A signal that no guest can send its QEMU: somebody on this host did. */
+static bool from_outside(int sig)
+{
+	return sig == SIGKILL || sig == SIGTERM || sig == SIGINT ||
+	       sig == SIGHUP || sig == SIGQUIT;
+}
+
+/* QEMU ended while @doing, and it was not the guest that made it. 0 when it
+ * may have been, else an enum rig_exit with its error printed. */
+static int qemu_failed(const struct boot *b, const char *doing)
+{
+	int sig = b->vm.exit_status > 128 ? b->vm.exit_status - 128 : 0;
 	struct statvfs st;
 
-	return statvfs(dir, &st) == 0 &&
-	       (unsigned long long)st.f_bavail * st.f_frsize < 1 << 20;
+	/* A page of a shared file mapping that has no block to go to. */
+	if (sig == SIGBUS && statvfs(b->r->dir, &st) == 0)
+		return error("%s: QEMU cannot write the NVDIMM while %s: %llu MiB are free there; free some space and run again",
+			     b->r->dir, doing,
+			     (unsigned long long)st.f_bavail * st.f_frsize >>
+				     20), EXIT_RIG_FAILED;
+	if (from_outside(sig))
+		return error("%s was killed by signal %d while %s: by hand, or for want of memory on this host (dmesg tells)",
+			     b->r->o->qemu, sig, doing), EXIT_RIG_FAILED;
+	return 0;
+}
+
+static void vm_died(struct boot *b, const char *doing)
+{
+	_free_ char *title = NULL, *key = NULL, *qemu = qemu_words(b);
+	_free_ char *guest = tail(b->vm.console.data ? b->vm.console.data : "",
+				  b->vm.console.len);
+	_free_ char *text = xstrfmt("QEMU said: %s\nits console ended:\n%s",
+				    *qemu ? qemu : "nothing", guest);
+	int status = b->vm.exit_status;
+
+	title = status > 128 ?
+			xstrfmt("QEMU was killed by signal %d while %s",
+				status - 128, doing) :
+			xstrfmt("the VM ended (QEMU exit %d) while %s", status,
+				doing);
+	key = xstrfmt("vm-died %s %d", b->now ? b->now->name : doing, status);
+	observe(b, "vm-died", title, key, text);
 }
 
 /*
@@ -355,54 +440,49 @@ static bool disk_is_full(const char *dir)
  */
 static int vm_lost(struct boot *b, int err, const char *doing)
 {
-	_free_ char *title = NULL, *key = NULL, *stuck = NULL;
-	const char *what = b->now ? b->now->name : doing;
+	_free_ char *title = NULL, *key = NULL;
 
 	switch (-err) {
 	case EINTR:
 		b->r->interrupted = true;
-		return 130;
+		return EXIT_INTERRUPTED;
 	case EIO:
-		return error("%s: cannot write what the guest says: %s; free "
-			     "some space and run again", b->dir,
-			     strerror(b->vm.log_error)), EXIT_RIG_FAILED;
+		return error("%s: cannot write what the guest says: %s; free some space and run again",
+			     b->dir, strerror(b->vm.log_error)),
+		       EXIT_RIG_FAILED;
 	case EFBIG:
-		title = xstrfmt("the guest floods its console (over %zu MiB)",
+		title = xstrfmt("%s (over %zu MiB)", vm_strerror(&b->vm, err),
 				VM_CONSOLE_MAX >> 20);
-		observe(b, "console-flood", title, "console-flood", NULL);
+		observe(b, "console-flood", title, vm_strerror(&b->vm, err),
+			NULL);
+		if (!b->first_fail)
+			b->first_fail = take_ptr(title);
 		break;
 	case ETIMEDOUT:
 		/* All CPUs' stacks, if any of them still takes an NMI. */
 		progress_clear();
 		vm_nmi(&b->vm);
-		vm_wait_exit(&b->vm, 10);
+		vm_wait_exit(&b->vm, scaled(b, 10));
 		title = xstrfmt("the guest stopped answering while %s", doing);
 		key = xstrfmt("guest-hang %s", b->now ? b->now->workload :
 							doing);
 		observe(b, "hang", title, key, NULL);
 		break;
 	case EPIPE:
-		if (b->vm.exit_status == 128 + 7 && disk_is_full(b->dir))
-			return error("%s: the disk is full: QEMU cannot write "
-				     "the NVDIMM; free some space and run "
-				     "again", b->dir), EXIT_RIG_FAILED;
-		if (b->vm.console.data &&
-		    memmem(b->vm.console.data, b->vm.console.len,
-			   "Kernel panic", 12))
-			break;	/* the console tells it better */
-		title = b->vm.exit_status > 128 ?
-				xstrfmt("QEMU was killed by signal %d while %s",
-					b->vm.exit_status - 128, doing) :
-				xstrfmt("the VM ended (QEMU exit %d) while %s",
-					b->vm.exit_status, doing);
-		key = xstrfmt("vm-died %s %d", what, b->vm.exit_status);
-		observe(b, "vm-died", title, key, NULL);
+		err = qemu_failed(b, doing);
+		if (err)
+			return err;
+		/* A panic on the console tells it better. */
+		if (!b->vm.console.data ||
+		    !memmem(b->vm.console.data, b->vm.console.len,
+			    "Kernel panic", 12))
+			vm_died(b, doing);
 		break;
 	default:
 		return error("%s: %s", b->dir, strerror(-err)),
 		       EXIT_RIG_FAILED;
 	}
-	return 0;
+	return b->r->log_failed ? EXIT_RIG_FAILED : 0;
 }
 
 static void case_done(struct boot *b, enum case_status st, double seconds)
@@ -627,7 +707,7 @@ static size_t reports_until(struct boot *b, const char *what, size_t from,
 	size_t nr = 0;
 
 	mark(b, what, b->now->name);
-	vm_wait_console(&b->vm, text, from, 5);
+	vm_wait_console(&b->vm, text, from, scaled(b, 5));
 	reports_since(b, from, fatal, &nr);
 	return nr;
 }
@@ -666,7 +746,7 @@ static int run_case(struct boot *b, enum case_status *st, bool *spent)
 
 /*
  * The case b->now, from its begin mark to its end mark. 0: go on in this VM;
- * 1: go on in another; an enum rig_exit or 130 above that.
+ * 1: go on in another; an enum rig_exit above that.
  */
 static int one_case(struct boot *b)
 {
@@ -703,11 +783,12 @@ static int one_case(struct boot *b)
 		nr = reports_until(b, "end", from, &fatal);
 	if (err < 0) {
 		ret = vm_lost(b, err, "a case ran");
-		if (ret == 130)
+		if (ret)
 			return ret;
-		case_done(b, err == -EPIPE ? CASE_PANIC : CASE_HANG,
+		case_done(b, err == -EPIPE ? CASE_PANIC :
+			     err == -EFBIG ? CASE_FAIL : CASE_HANG,
 			  now() - start);
-		return ret ? ret : 1;
+		return 1;
 	}
 	clean = !nr && !b->now->owns_fs && (st == CASE_PASS || st == CASE_SKIP);
 	case_done(b, st, now() - start);
@@ -740,51 +821,154 @@ static int start_vm(struct boot *b)
 	c.dir = b->dir;
 	c.keep_fds = b->backing;
 	b->vm.on_event = on_event;
+	b->vm.patience = b->r->o->timeout_mul;
 	b->vm.arg = b;
 	err = vm_start(&b->vm, &c);
-	if (err == -ENOENT)
-		return error("no %s here; apt-get install qemu-system-x86, or "
-			     "`rig doctor`", c.qemu), EXIT_RIG_FAILED;
+	if (err == -EINTR)
+		return EXIT_INTERRUPTED;
 	if (err)
 		return error("cannot start %s: %s", c.qemu, strerror(-err)),
 		       EXIT_RIG_FAILED;
 	return 0;
 }
 
-/* The last lines of the console, or of what QEMU said, for an error. */
-static char *last_words(struct boot *b)
+/*
+ * A boot that does not get to its first case. Only the first one ends the run
+ * at once: a kernel that ran cases before is tried once more.
+ */
+static int cannot_test(struct boot *b, const char *kind, const char *title,
+		       const char *text)
 {
-	_buf_ struct buf log = {};
-	_free_ char *path = xstrfmt("%s/qemu.log", b->dir);
-	const char *text = b->vm.console.data;
-	size_t len = b->vm.console.len, from;
-	int lines = 0;
+	_buf_ struct buf indented = {};
 
-	if (!len) {
-		read_file(path, &log);
-		text = log.data;
-		len = log.len;
+	observe(b, kind, title, kind, text);
+	for (const char *p = text ? text : ""; *p;) {
+		size_t n = strcspn(p, "\n");
+
+		buf_addf(&indented, "\n  %.*s", (int)n, p);
+		p += n + (p[n] == '\n');
 	}
-	while (len && strchr("\r\n", text[len - 1]))
-		len--;
-	for (from = len; from > 0 && lines < 3 && len - from < 500; from--)
-		lines += text[from - 1] == '\n';
-	return printable(text + from, len - from, true);
+	if (b->r->next)
+		warning("%s%s", title, indented.len ? indented.data : "");
+	else
+		error("%s%s", title, indented.len ? indented.data : "");
+	return EXIT_CANNOT_TEST;
+}
+
+/* Seconds that a boot may take in all, and be silent for. */
+static double boot_total(const struct run *r)
+{
+	return r->o->boot_timeout * r->o->timeout_mul;
+}
+
+static double boot_silence(const struct run *r)
+{
+	double all = boot_total(r), limit = BOOT_SILENCE * r->o->timeout_mul;
+
+	return all < limit ? all : limit;
+}
+
+/* Why the guest did not come up, in words. */
+static char *boot_problem(const struct boot *b, int err)
+{
+	_free_ char *qemu = qemu_words(b);
+	_kreports_ struct kreports rep = {};
+	double quiet = now() - b->vm.last_console;
+	struct run *r = b->r;
+
+	scan_console(b->vm.console.data, b->vm.console.len, 0, &rep);
+	for (size_t i = 0; i < rep.n; i++)
+		if (rep.v[i].fatal)
+			return xstrdup(rep.v[i].title);
+	if (err == -EPIPE && b->vm.exit_status > 128)
+		return xstrfmt("QEMU was killed by signal %d",
+			       b->vm.exit_status - 128);
+	if (err == -EPIPE && b->vm.exit_status)
+		return xstrfmt("QEMU ended with %d%s%.*s", b->vm.exit_status,
+			       *qemu ? ": " : "", (int)strcspn(qemu, "\n"),
+			       qemu);
+	if (err == -ETIMEDOUT && !b->vm.console.len)
+		return xstrfmt("its console says nothing within %.0f s",
+			       boot_silence(r));
+	if (err == -ETIMEDOUT && quiet >= boot_silence(r) * 0.9)
+		return xstrfmt("its console falls silent, for %.0f s now",
+			       boot_silence(r));
+	if (err == -ETIMEDOUT)
+		return xstrfmt("the agent does not answer within %.0f s; see --boot-timeout",
+			       boot_total(r));
+	if (err == -EPIPE)
+		return xstrdup("it powers off");
+	return xstrdup(vm_strerror(&b->vm, err));
+}
+
+/* QEMU says that it cannot load the kernel: nothing wrong with QEMU. */
+static bool refuses_kernel(const char *words)
+{
+	return strstr(words, "load") && strstr(words, "kernel");
 }
 
 static int boot_failed(struct boot *b, int err)
 {
-	_free_ char *words = NULL, *title = NULL;
+	_free_ char *problem = NULL, *title = NULL, *words = NULL;
+	int ret;
 
+	vm_stop(&b->vm);
+	if (b->vm.state == VM_NO_DISK)
+		err = -EIO;
 	if (err == -EINTR || err == -EIO)
 		return vm_lost(b, err, "it booted");
-	vm_stop(&b->vm);
-	words = last_words(b);
-	title = xstrfmt("%s does not boot to user space: %s",
-			b->r->kernel.spec, vm_strerror(&b->vm, err));
-	observe(b, "boot", title, "boot", words);
-	return error("%s%s%s", title, *words ? "; the last it said:\n" : "",
-		     words), EXIT_CANNOT_TEST;
+	ret = err == -EPIPE ? qemu_failed(b, "it booted") : 0;
+	if (ret)
+		return ret;
+	words = qemu_words(b);
+	/* Not a word of the guest's, but some of QEMU's: it never started. */
+	if (err == -EPIPE && b->vm.exit_status && !b->vm.console.len &&
+	    !refuses_kernel(words))
+		return error("%s does not start: exit %d: %.*s%s%s/qemu.log",
+			     b->r->o->qemu, b->vm.exit_status,
+			     (int)strcspn(words, "\n"), words,
+			     *words ? "; all of it: " : "nothing in ", b->dir),
+		       EXIT_RIG_FAILED;
+	problem = boot_problem(b, err);
+	title = xstrfmt("%s does not boot to user space: %s; its console: %s/console.log",
+			b->r->kernel.spec, problem, b->dir);
+	free(take_ptr(words));
+	words = tail(b->vm.console.data ? b->vm.console.data : "",
+		     b->vm.console.len);
+	return cannot_test(b, "boot", title, words);
+}
+
+/* vm_lost() before a case was reached. */
+static int lost_early(struct boot *b, int err, const char *doing)
+{
+	_free_ char *title = NULL;
+	int ret = vm_lost(b, err, doing);
+
+	if (ret)
+		return ret;
+	title = xstrfmt("%s: %s while %s", b->r->kernel.spec,
+			vm_strerror(&b->vm, err), doing);
+	return cannot_test(b, "setup", title, NULL);
+}
+
+/* What the agent says of the namespaces is what was asked for. */
+static bool namespaces_fit(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+	struct json_object *list = NULL;
+	size_t n = 0;
+
+	while (m->ns[n].mode)
+		n++;
+	if (!json_object_object_get_ex(b->ns, "namespaces", &list) ||
+	    !json_object_is_type(list, json_type_array) ||
+	    json_object_array_length(list) < n)
+		return false;
+	while (n--)
+		if (!get(json_object_array_get_idx(list, n), "dev") ||
+		    !get(json_object_array_get_idx(list, n), "name"))
+			return false;
+	return true;
 }
 
 static int set_up(struct boot *b)
@@ -819,13 +1003,17 @@ static int set_up(struct boot *b)
 	} else {
 		err = ask(b, req, 120, &why, NULL, &b->ns);
 	}
-	if (err > 0) {
-		observe(b, "setup", why, "setup", NULL);
-		return error("%s: the guest cannot set up its namespaces: %s",
-			     b->r->kernel.spec, why), EXIT_CANNOT_TEST;
+	if (!err && !namespaces_fit(b)) {
+		why = xstrdup("the agent does not name them");
+		err = 1;
 	}
-	return err < 0 ? (vm_lost(b, err, "namespaces were set up") ?:
-			  EXIT_CANNOT_TEST) : 0;
+	if (err > 0) {
+		_free_ char *title = xstrfmt("%s: the guest cannot set up its namespaces: %s",
+					     b->r->kernel.spec, why);
+
+		return cannot_test(b, "setup", title, NULL);
+	}
+	return err < 0 ? lost_early(b, err, "namespaces were set up") : 0;
 }
 
 /* Filesystems of the other namespaces: there, and mounted, all the time. */
@@ -847,12 +1035,14 @@ static int mount_companions(struct boot *b, int but)
 		if (!err)
 			err = ask(b, fs_request(b, "mount", &c), STEP_LIMIT,
 				  &why, NULL, NULL);
-		if (err > 0)
-			return error("%s: %s", b->r->kernel.spec, why),
-			       EXIT_CANNOT_TEST;
+		if (err > 0) {
+			_free_ char *title = xstrfmt("%s: the guest cannot make its filesystems: %s",
+						     b->r->kernel.spec, why);
+
+			return cannot_test(b, "setup", title, NULL);
+		}
 		if (err < 0)
-			return vm_lost(b, err, "filesystems were made") ?:
-			       EXIT_CANNOT_TEST;
+			return lost_early(b, err, "filesystems were made");
 	}
 	return 0;
 }
@@ -865,8 +1055,25 @@ static int unmount_companion(struct boot *b, int ns)
 		   NULL);
 }
 
-/* Everything given back, then off. What fails here is a finding. */
-static void tear_down(struct boot *b)
+/* The namespace that a case is about to use has no filesystem of a companion
+ * any more. As one_case(). */
+static int take_namespace(struct boot *b, int ns)
+{
+	struct rig_case c = { .ns = ns, .fs = "" };
+	_free_ char *why = NULL;
+	bool hung = false;
+	int err = ask(b, fs_request(b, "umount", &c), STEP_LIMIT, &why, &hung,
+		      NULL);
+
+	if (err > 0)
+		step_failed(b, "umount", why, hung);
+	return err < 0 ? vm_lost(b, err, "filesystems were unmounted") ?: 1 :
+			 err;
+}
+
+/* Everything given back, then off. What fails here is a finding. 0, or an enum
+ * rig_exit. */
+static int tear_down(struct boot *b)
 {
 	const struct machine *m = b->r->o->machine;
 
@@ -885,15 +1092,14 @@ static void tear_down(struct boot *b)
 			json_object_put(o);
 		if (err > 0) {
 			step_failed(b, "namespace disable", why, hung);
-			return;
+			return 0;
 		}
-		if (err < 0) {
-			vm_lost(b, err, "namespaces were disabled");
-			return;
-		}
+		if (err < 0)
+			return vm_lost(b, err, "namespaces were disabled");
 	}
 	if (ask(b, message("cmd", "poweroff"), 10, NULL, NULL, NULL) == 0)
 		vm_wait_exit(&b->vm, scaled(b, 10));
+	return 0;
 }
 
 static void show_progress(const struct run *r, const char *what)
@@ -918,7 +1124,7 @@ static int boot_and_work(struct run *r)
 	err = start_vm(&b);
 	if (err)
 		return err;
-	err = vm_wait_hello(&b.vm, BOOT_SILENCE, BOOT_TOTAL);
+	err = vm_wait_hello(&b.vm, boot_silence(r), boot_total(r));
 	if (err)
 		return boot_failed(&b, err);
 	err = set_up(&b);
@@ -928,7 +1134,7 @@ static int boot_and_work(struct run *r)
 			struct rig_case *c = take_ptr(b.now);
 
 			err = mounted_for < 0 ? mount_companions(&b, c->ns) :
-						unmount_companion(&b, c->ns);
+						take_namespace(&b, c->ns);
 			mounted_for = c->ns;
 			b.now = c;
 			if (err)
@@ -936,11 +1142,16 @@ static int boot_and_work(struct run *r)
 		}
 		show_progress(r, b.now->name);
 		err = one_case(&b);
+		if (r->log_failed)
+			err = EXIT_RIG_FAILED;
 	}
 	if (!err)
-		tear_down(&b);
+		err = tear_down(&b);
 	vm_stop(&b.vm);
-	return err == 1 || err < 0 ? 0 : err;
+	/* What came last found no room either. */
+	if (b.vm.state == VM_NO_DISK && err <= 1)
+		err = vm_lost(&b, -EIO, "it ended");
+	return err == 1 ? 0 : err;
 }
 
 int guest_work(struct run *r)
@@ -951,13 +1162,12 @@ int guest_work(struct run *r)
 		size_t before = r->next;
 		int err = boot_and_work(r);
 
-		if (err)
+		if (err && (err != EXIT_CANNOT_TEST || !r->next))
 			return err;
 		barren = r->next == before ? barren + 1 : 0;
 		if (barren >= MAX_BARREN)
-			return error("%s: %d boots in a row did not get to a "
-				     "case", r->kernel.spec, barren),
-			       EXIT_CANNOT_TEST;
+			return error("%s: %d boots in a row did not get to a case",
+				     r->kernel.spec, barren), EXIT_CANNOT_TEST;
 	}
 	return 0;
 }
@@ -983,15 +1193,16 @@ int guest_shell(struct run *r)
 					       .backing = { -1 } };
 	__cleanup(restore_terminal) struct termios saved = {};
 	struct json_object *req, *reply = NULL;
+	_buf_ struct buf script = {};
 	struct termios raw;
-	int err;
+	int err, code = 0;
 
 	progress("boot", "booting %s (%s, %s)", r->kernel.release,
 		 r->o->machine->name, r->accel.name);
 	err = start_vm(&b);
 	if (err)
 		return err;
-	err = vm_wait_hello(&b.vm, BOOT_SILENCE, BOOT_TOTAL);
+	err = vm_wait_hello(&b.vm, boot_silence(r), boot_total(r));
 	if (err)
 		return boot_failed(&b, err);
 	err = set_up(&b);
@@ -1002,18 +1213,25 @@ int guest_shell(struct run *r)
 	progress_clear();
 	fprintf(stderr, "rig: %s: namespaces are mounted below %s; "
 		"`exit` ends the guest\n", r->kernel.release, GUEST_MNT);
+	req = message("cmd", "shell");
 	if (tcgetattr(STDIN_FILENO, &saved) == 0) {
 		raw = saved;
 		cfmakeraw(&raw);
 		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+		b.vm.input_fd = STDIN_FILENO;
+	} else {
+		/* Not typed but sent: a terminal loses what comes before the
+		 * shell reads it. */
+		read_fd(STDIN_FILENO, &script);
+		put(req, "script", script.data);
 	}
 	b.vm.on_console = to_terminal;
-	b.vm.input_fd = STDIN_FILENO;
-	req = message("cmd", "shell");
 	put(req, "tty", "/dev/ttyS0");
 	put(req, "dir", GUEST_MNT "/0");
 	json_object_object_add(req, "timeout", json_object_new_double(1e9));
 	err = vm_request(&b.vm, req, 1e9, &reply);
+	if (script.len && reply)
+		code = get_int(reply, "exit", EXIT_RIG_FAILED);
 	json_object_put(reply);
 	b.vm.on_console = NULL;
 	b.vm.input_fd = -1;
@@ -1022,5 +1240,5 @@ int guest_shell(struct run *r)
 	if (!err)
 		tear_down(&b);
 	vm_stop(&b.vm);
-	return 0;
+	return code;
 }

@@ -22,6 +22,13 @@ static double num(struct json_object *o, const char *key, double fallback)
 		       json_object_get_double(v) : fallback;
 }
 
+/* Distinct FAILs of one boot that are told apart; a guest that makes up more
+ * is not worth more. */
+#define MAX_FAILS 256
+/* Bytes of a guest's text that make a title, or its text. */
+#define MAX_TITLE 200
+#define MAX_BODY 4000
+
 /* Calls @fn for each line of a .jsonl file that is a JSON object; the guest
  * may have written anything, and a killed rig half a line. */
 static int each_object(const char *path,
@@ -29,10 +36,10 @@ static int each_object(const char *path,
 {
 	_buf_ struct buf b = {};
 	int err = read_file(path, &b);
-	char *p = b.data;
+	char *p = b.data, *end = b.data + b.len;
 
-	while (!err && p && *p) {
-		char *nl = strchr(p, '\n');
+	while (!err && p < end) {
+		char *nl = memchr(p, '\n', end - p);
 		struct json_object *o;
 
 		if (nl)
@@ -41,7 +48,7 @@ static int each_object(const char *path,
 		if (o && json_object_is_type(o, json_type_object))
 			fn(o, arg);
 		json_object_put(o);
-		p = nl ? nl + 1 : NULL;
+		p = nl ? nl + 1 : end;
 	}
 	return err;
 }
@@ -49,6 +56,7 @@ static int each_object(const char *path,
 struct loading {
 	struct rundata *d;
 	int boot;
+	unsigned int fails, dropped;	/* of this boot */
 };
 
 static enum case_status status_of(const char *name)
@@ -77,6 +85,10 @@ static void host_event(struct json_object *o, void *arg)
 		d->boots++;
 	} else if (strcmp(ev, "end") == 0) {
 		d->ended = true;
+	} else if (strcmp(ev, "stop") == 0) {
+		d->stopped = num(o, "exit", 0);
+		free(d->why);
+		d->why = dup_of(o, "why");
 	} else if (strcmp(ev, "case") == 0 && get(o, "case")) {
 		struct cases *c = &d->cases;
 
@@ -148,6 +160,8 @@ static char *stable(const char *text, const char *variant)
 	return b.data;
 }
 
+static const char drop_title[] = "further FAILs of this boot are not told apart";
+
 static void guest_event(struct json_object *o, void *arg)
 {
 	struct loading *l = arg;
@@ -162,12 +176,17 @@ static void guest_event(struct json_object *o, void *arg)
 		return;
 	workload = xstrndup(name, strcspn(name, "/"));
 	colon = strchr(workload, ':');
-	title = xstrfmt("%s: %s", workload, text);
+	title = xstrfmt("%.*s: %.*s", MAX_TITLE, workload, MAX_TITLE, text);
+	if (l->fails++ >= MAX_FAILS) {
+		l->dropped++;
+		return;
+	}
 	norm = stable(text, colon ? colon + 1 : NULL);
 	/* Not by line: the workload's source changes, the claim does not. */
 	key = xstrfmt("%.*s %s", (int)strcspn(workload, ":"), workload, norm);
-	body = xstrfmt("%s\n%s: does not hold: %s\n", name,
-		       get(o, "where") ? get(o, "where") : "?", text);
+	body = xstrfmt("%.*s\n%.*s: does not hold: %.*s\n", MAX_TITLE, name,
+		       MAX_TITLE, get(o, "where") ? get(o, "where") : "?",
+		       MAX_BODY, text);
 	findings_add(&l->d->findings, &(struct sighting){
 		.kind = "workload-fail",
 		.oracle = "workload",
@@ -179,6 +198,59 @@ static void guest_event(struct json_object *o, void *arg)
 		.boot = l->boot,
 		.time = num(o, "t", -1),
 	});
+}
+
+static void add_dropped(struct loading *l)
+{
+	_free_ char *text = xstrfmt("boot-%d/events.jsonl has %u more\n",
+				    l->boot, l->dropped);
+
+	if (!l->dropped)
+		return;
+	findings_add(&l->d->findings, &(struct sighting){
+		.kind = "workload-fail",
+		.oracle = "workload",
+		.title = drop_title,
+		.key = drop_title,
+		.count = l->dropped,
+		.text = text,
+		.text_len = strlen(text),
+		.boot = l->boot,
+		.time = -1,
+	});
+}
+
+/* Folders of boots, should host.jsonl have lost its line of one. */
+static int boot_folders(const char *dir, int least)
+{
+	for (;; least++) {
+		_free_ char *path = xstrfmt("%s/boot-%d", dir, least);
+
+		if (!path_exists(path))
+			return least;
+	}
+}
+
+static void load_boot(struct loading *l)
+{
+	struct rundata *d = l->d;
+	_free_ char *con = xstrfmt("%s/boot-%d/console.log", d->dir, l->boot);
+	_free_ char *ev = xstrfmt("%s/boot-%d/events.jsonl", d->dir, l->boot);
+	_kreports_ struct kreports rep = {};
+	_buf_ struct buf b = {};
+	int err = read_file(con, &b);
+
+	if (err)
+		strv_pushf(&d->lost, "boot-%d/console.log: %s", l->boot,
+			   strerror(-err));
+	scan_console(b.data ? b.data : "", b.len, 0, &rep);
+	scan_to_findings(&rep, l->boot, &d->findings);
+	l->fails = l->dropped = 0;
+	err = each_object(ev, guest_event, l);
+	if (err)
+		strv_pushf(&d->lost, "boot-%d/events.jsonl: %s", l->boot,
+			   strerror(-err));
+	add_dropped(l);
 }
 
 int rundata_load(const char *dir, struct rundata *d)
@@ -197,20 +269,9 @@ int rundata_load(const char *dir, struct rundata *d)
 	err = each_object(host, host_event, &l);
 	if (err)
 		return err;
-	for (l.boot = 0; l.boot < d->boots; l.boot++) {
-		_free_ char *con = xstrfmt("%s/boot-%d/console.log", dir,
-					   l.boot);
-		_free_ char *ev = xstrfmt("%s/boot-%d/events.jsonl", dir,
-					  l.boot);
-		_kreports_ struct kreports rep = {};
-		_buf_ struct buf b = {};
-
-		if (read_file(con, &b) == 0) {
-			scan_console(b.data, b.len, 0, &rep);
-			scan_to_findings(&rep, l.boot, &d->findings);
-		}
-		each_object(ev, guest_event, &l);
-	}
+	d->boots = boot_folders(dir, d->boots);
+	for (l.boot = 0; l.boot < d->boots; l.boot++)
+		load_boot(&l);
 	return 0;
 }
 
@@ -220,5 +281,7 @@ void rundata_free(struct rundata *d)
 	json_object_put(d->info);
 	cases_free(&d->cases);
 	findings_free(&d->findings);
+	strv_free(&d->lost);
+	free(d->why);
 	*d = (struct rundata){};
 }

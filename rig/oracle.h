@@ -19,6 +19,10 @@ struct rundata {
 	struct findings findings;
 	int boots;
 	bool ended;			/* the run came to its end */
+	int stopped;			/* else the exit code it stopped with;
+					 * 0: rig was killed */
+	char *why;			/* it stopped, or NULL */
+	struct strv lost;		/* logs that cannot be read, and why */
 };
 #define _rundata_ __cleanup(rundata_free)
 

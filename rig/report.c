@@ -26,9 +26,14 @@ static unsigned int count(const struct rundata *d, enum case_status st)
 
 int report_exit(const struct rundata *d)
 {
-	if (d->findings.n)
+	if (d->stopped == EXIT_RIG_FAILED || d->stopped == EXIT_INTERRUPTED)
+		return d->stopped;
+	/* A kernel that panics before its first case cannot be tested; what a
+	 * case has shown stays shown. */
+	if (d->findings.n && d->cases.n)
 		return EXIT_FINDINGS;
-	if (count(d, CASE_BROKEN) || count(d, CASE_CRASH) || !d->cases.n)
+	if (!d->ended || !d->cases.n || count(d, CASE_BROKEN) ||
+	    count(d, CASE_CRASH))
 		return EXIT_CANNOT_TEST;
 	return EXIT_CLEAN;
 }
@@ -76,8 +81,12 @@ static void verdict(const struct rundata *d, struct buf *b)
 		if (count(d, st))
 			buf_addf(b, " %u %s", count(d, st),
 				 case_status_names[st]);
-	buf_addf(b, ", %d boot%s%s\n", d->boots, d->boots == 1 ? "" : "s",
-		 d->ended ? "" : "; the run did not come to its end");
+	buf_addf(b, ", %d boot%s%s%s%s\n", d->boots, d->boots == 1 ? "" : "s",
+		 d->ended ? "" : "; the run did not come to its end",
+		 d->ended ? "" : ": ",
+		 d->ended ? "" : d->why ? d->why : "rig was killed");
+	for (size_t i = 0; i < d->lost.n; i++)
+		buf_addf(b, "cannot be read: %s\n", d->lost.v[i]);
 }
 
 static void head(const struct rundata *d, struct buf *b)
@@ -145,7 +154,12 @@ static char *make_json(const struct rundata *d)
 	struct json_object *o = json_object_new_object();
 	struct json_object *cases = json_object_new_array();
 	struct json_object *list = findings_to_json(&d->findings);
+	struct json_object *lost = json_object_new_array();
 	char *text;
+
+	for (size_t i = 0; i < d->lost.n; i++)
+		json_object_array_add(lost,
+				      json_object_new_string(d->lost.v[i]));
 
 	for (size_t i = 0; i < d->findings.n; i++) {
 		const struct finding *f = &d->findings.v[i];
@@ -178,6 +192,10 @@ static char *make_json(const struct rundata *d)
 	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "run", json_object_get(d->info));
 	json_object_object_add(o, "ended", json_object_new_boolean(d->ended));
+	if (d->why)
+		json_object_object_add(o, "stopped",
+				       json_object_new_string(d->why));
+	json_object_object_add(o, "lost", lost);
 	json_object_object_add(o, "boots", json_object_new_int(d->boots));
 	json_object_object_add(o, "cases", cases);
 	json_object_object_add(o, "findings", list);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #ifndef RIG_VERSION
-#define RIG_VERSION "unknown"
+#define RIG_VERSION "0.1"
 #endif
 
 static const struct command commands[] = {

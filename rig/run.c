@@ -72,17 +72,24 @@ char *run_make_dir(const char *want)
 
 static void info_str(struct run *r, const char *key, const char *value)
 {
-	if (value)
-		json_object_object_add(r->info, key,
-				       json_object_new_string(value));
+	_free_ char *text = NULL;
+
+	if (!value)
+		return;
+	/* A file's name may be any bytes, JSON may not. */
+	text = printable(value, strlen(value), false);
+	json_object_object_add(r->info, key, json_object_new_string(text));
 }
 
 static struct json_object *strings(const struct strv *v)
 {
 	struct json_object *a = json_object_new_array();
 
-	for (size_t i = 0; i < v->n; i++)
-		json_object_array_add(a, json_object_new_string(v->v[i]));
+	for (size_t i = 0; i < v->n; i++) {
+		_free_ char *text = printable(v->v[i], strlen(v->v[i]), false);
+
+		json_object_array_add(a, json_object_new_string(text));
+	}
 	return a;
 }
 
@@ -131,6 +138,35 @@ static int save_info(struct run *r)
 
 /* --- the stages ------------------------------------------------------------- */
 
+/* What is needed at the end is looked for before a kernel is built. */
+static int check_host(const struct run *r)
+{
+	static const struct {
+		const char *program, *package;
+	} needs[] = {
+		{ "mkfs.xfs", "xfsprogs" }, { "mkfs.ext4", "e2fsprogs" },
+		{ "xfs_repair", "xfsprogs" }, { "e2fsck", "e2fsprogs" },
+		{ "rm", "coreutils" },
+	};
+	_free_ char *qemu = find_program(r->o->qemu);
+
+	if (r->o->dry_run)
+		return 0;
+	if (!qemu)
+		return error("there is no QEMU '%s' here: apt-get install qemu-system-x86, or see `rig doctor`",
+			     r->o->qemu), EXIT_RIG_FAILED;
+	/* Without these there is no filesystem to test, or to check. */
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
+		_free_ char *path = find_program(needs[i].program);
+
+		if (!path)
+			return error("there is no %s here: apt-get install %s, or see `rig doctor`",
+				     needs[i].program, needs[i].package),
+			       EXIT_RIG_FAILED;
+	}
+	return 0;
+}
+
 static int stage_config(struct run *r)
 {
 	_strv_ struct strv none = {};
@@ -153,6 +189,9 @@ static int stage_config(struct run *r)
 		free(take_ptr(once.v));
 		once.n = 0;
 	}
+	err = check_host(r);
+	if (err)
+		return err;
 	err = accel_choose(r->o->accel, r->o->qemu, false, &r->accel);
 	if (err == -EINVAL)
 		return error("--accel takes auto, kvm or tcg, not '%s'",
@@ -241,10 +280,6 @@ static int stage_image(struct run *r)
 	for (size_t i = 0; i < spec.missing.n; i++) {
 		const char *p = spec.missing.v[i];
 
-		/* Without these there is no filesystem to test. */
-		if (starts_with(p, "mkfs.") || strcmp(p, "rm") == 0)
-			return error("%s is not on this host; `make deps`, or "
-				     "`rig doctor`", p), EXIT_RIG_FAILED;
 		warning("%s is not on this host: cases that want it SKIP", p);
 	}
 	command = guest_command(r);
@@ -259,9 +294,18 @@ static int stage_dry(struct run *r)
 	if (!r->o->dry_run)
 		return 0;
 	qemu = guest_command(r);
+	strv_push(&r->kernel.commands, qemu);
+	if (r->o->json) {
+		struct json_object *a = strings(&r->kernel.commands);
+
+		puts(json_object_to_json_string_ext(
+			a, JSON_C_TO_STRING_PRETTY |
+				   JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(a);
+		return 0;
+	}
 	for (size_t i = 0; i < r->kernel.commands.n; i++)
 		puts(r->kernel.commands.v[i]);
-	puts(qemu);
 	return 0;
 }
 
@@ -275,13 +319,52 @@ static int stage_work(struct run *r)
 	progress_clear();
 	if (!err)
 		run_log(r, json_tokener_parse("{\"ev\":\"end\"}"));
-	return err;
+	return r->log_failed ? EXIT_RIG_FAILED : err;
+}
+
+/* Why the run does not come to its end: `rig show` exits as the run did. */
+static void log_stop(struct run *r, int code)
+{
+	struct json_object *o;
+
+	if (r->log < 0 || r->log_failed)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "ev", json_object_new_string("stop"));
+	json_object_object_add(o, "exit", json_object_new_int(code));
+	if (code == EXIT_INTERRUPTED) {
+		json_object_object_add(o, "why",
+				       json_object_new_string("interrupted"));
+	} else if (error_last()) {
+		_free_ char *why = printable(error_last(),
+					     strlen(error_last()), false);
+
+		json_object_object_add(o, "why", json_object_new_string(why));
+	}
+	run_log(r, o);
+}
+
+/* Nothing was asked for that could be run: no run, no folder of one. */
+static void drop_dir(struct run *r)
+{
+	static const char *const files[] = { "host.jsonl", "run.json" };
+
+	for (size_t i = 0; r->dir && i < ARRAY_SIZE(files); i++) {
+		_free_ char *path = xstrfmt("%s/%s", r->dir, files[i]);
+
+		unlink(path);
+	}
+	/* Not if there is anything of the user's in it. */
+	if (r->dir)
+		rmdir(r->dir);
+	free(take_ptr(r->dir));
 }
 
 /* What was gathered is reported however the work ended. */
 static int stage_report(struct run *r, int worked)
 {
 	_rundata_ struct rundata d = {};
+	_free_ char *text = NULL;
 	const char *file;
 	int err;
 
@@ -294,17 +377,25 @@ static int stage_report(struct run *r, int worked)
 	if (!d.boots)
 		return worked;
 	err = report_write_all(&d, &file);
-	if (err)
-		return error("cannot write %s/%s: %s", r->dir, file,
-			     strerror(-err)), EXIT_RIG_FAILED;
+	/* A disk that was full before is not news. */
+	if (err && worked != EXIT_RIG_FAILED)
+		error("%s/%s: cannot write: %s; free some space, then `rig scan %s`",
+		      r->dir, file, strerror(-err), r->dir);
+	if (interrupted() && !worked)
+		worked = EXIT_INTERRUPTED;
+	/* All is on the disk: nobody has to wait for a reader of ours. */
+	interrupt_ends();
 	if (r->o->json) {
-		_free_ char *text = report_formats[0].make(&d);
-
+		text = report_formats[0].make(&d);
 		fputs(text, stdout);
 	} else {
 		report_summary(&d, stdout);
 	}
-	return worked ? worked : report_exit(&d);
+	fflush(stdout);
+	if (err)
+		return EXIT_RIG_FAILED;
+	return worked == EXIT_RIG_FAILED || worked == EXIT_INTERRUPTED ?
+		       worked : report_exit(&d);
 }
 
 static const struct {
@@ -324,14 +415,19 @@ int run_run(struct run_opts *o)
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(stages); i++) {
 		err = stages[i].fn(&r);
-		if (!err && interrupted())
-			err = 130;
+		if (interrupted())
+			err = EXIT_INTERRUPTED;
 		if (err)
 			detail("stage %s ended with %d", stages[i].name, err);
 	}
 	progress_clear();
-	if (interrupted())
-		note("interrupted; what was gathered is in %s",
-		     r.dir ? r.dir : "no run directory yet");
+	if (err == EXIT_USAGE)
+		drop_dir(&r);
+	else if (err)
+		log_stop(&r, err);
+	if (err == EXIT_INTERRUPTED && r.dir)
+		note("interrupted; what was gathered is in %s", r.dir);
+	else if (err == EXIT_INTERRUPTED)
+		note("interrupted; nothing was gathered yet");
 	return stage_report(&r, err);
 }

@@ -30,6 +30,8 @@ struct run_opts {
 	const char *qemu;		/* program */
 	const char *append;		/* added to the kernel command line */
 	unsigned int repeat;		/* each case so many times */
+	double boot_timeout;		/* seconds until the agent answers */
+	double timeout_mul;		/* multiplies every limit in the guest */
 	bool keep;			/* leave the NVDIMMs' files */
 	bool dry_run, json;
 	bool shell;			/* an interactive guest, no cases */
@@ -40,6 +42,7 @@ struct run {
 	struct run_opts *o;
 	char *dir;
 	int log;			/* host.jsonl */
+	bool log_failed;		/* a line of it could not be written */
 	struct kernel kernel;
 	struct accel accel;
 	struct json_object *describe;
@@ -55,7 +58,7 @@ struct run {
 	struct json_object *info;	/* run.json */
 };
 
-/* All stages. Returns an enum rig_exit, or 130 after an interrupt. */
+/* All stages. Returns an enum rig_exit. */
 int run_run(struct run_opts *o);
 
 /* The path of a new run directory, made, owned by the caller; NULL with an

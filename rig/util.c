@@ -35,6 +35,9 @@ void cleanup_file(FILE **f)
 		fclose(*f);
 }
 
+/* The last error's first line. */
+static char *last;
+
 static void vsay(const char *prefix, const char *fmt, va_list ap)
 {
 	progress_clear();
@@ -53,8 +56,22 @@ static void vsay(const char *prefix, const char *fmt, va_list ap)
 
 int error(const char *fmt, ...)
 {
+	va_list ap;
+
 	SAY("error: ");
+	va_start(ap, fmt);
+	free(last);
+	if (vasprintf(&last, fmt, ap) < 0)
+		last = NULL;
+	va_end(ap);
+	if (last)
+		last[strcspn(last, "\n")] = '\0';
 	return -1;
+}
+
+const char *error_last(void)
+{
+	return last;
 }
 
 void warning(const char *fmt, ...)
@@ -252,14 +269,11 @@ int mkdir_p(const char *path)
 	}
 }
 
-int read_file(const char *path, struct buf *out)
+int read_fd(int fd, struct buf *out)
 {
-	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char chunk[65536];
 	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
 	buf_add(out, "", 0);
 	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
@@ -269,6 +283,13 @@ int read_file(const char *path, struct buf *out)
 		buf_add(out, chunk, n);
 	}
 	return 0;
+}
+
+int read_file(const char *path, struct buf *out)
+{
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : read_fd(fd, out);
 }
 
 int write_all(int fd, const void *data, size_t len)

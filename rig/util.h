@@ -53,6 +53,9 @@ extern int verbosity;
  * `return error(...)`.
  */
 int error(const char *fmt, ...) __printf(1, 2);
+/* The first line of the last error() so far, or NULL: the run directory keeps
+ * it. Valid until the next one. */
+const char *error_last(void);
 void warning(const char *fmt, ...) __printf(1, 2);
 void note(const char *fmt, ...) __printf(1, 2);		/* verbosity >= 1 */
 void detail(const char *fmt, ...) __printf(1, 2);	/* verbosity >= 2 */
@@ -96,6 +99,7 @@ void buf_free(struct buf *b);
 /* Files. All return 0 or -errno. */
 int mkdir_p(const char *path);
 int read_file(const char *path, struct buf *out);
+int read_fd(int fd, struct buf *out);	/* to its end */
 /* Written beside @path, synced and renamed over it: never seen half. */
 int write_file(const char *path, const void *data, size_t len);
 int write_all(int fd, const void *data, size_t len);

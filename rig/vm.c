@@ -13,6 +13,8 @@
 /* Ticks may be this late, in seconds: a busy host starves both CPUs of the
  * guest; a hung one never ticks again. */
 #define TICK_LIMIT 30.0
+/* What a guest may say of its own speed; the agent says 0.5 to 20. */
+#define SCALE_MAX 100.0
 
 void vm_args(const struct vm_config *c, int console, int port, int qmp,
 	     struct strv *argv)
@@ -144,8 +146,10 @@ static int take_console(struct vm *vm)
 	vm->last_console = now();
 	if (vm->on_console)
 		vm->on_console(vm->console.data + from, n, vm->arg);
-	if (vm->console.len > VM_CONSOLE_MAX)
+	if (vm->console.len > VM_CONSOLE_MAX) {
+		vm->flooded = "the guest floods its console";
 		return give_up(vm, VM_FLOODS, 0);
+	}
 	return 0;
 }
 
@@ -174,6 +178,11 @@ static void take_line(struct vm *vm, const char *text, int id,
 		vm->hello = json_object_get(o);
 		vm->scale = json_object_object_get_ex(o, "scale", &v) ?
 				    json_object_get_double(v) : 1;
+		/* Not a number is not greater than zero either. */
+		if (!(vm->scale > 0))
+			vm->scale = 1;
+		if (vm->scale > SCALE_MAX)
+			vm->scale = SCALE_MAX;
 	} else if (strcmp(ev, "reply") == 0) {
 		vm->last_tick = now();
 		if (reply && !*reply && json_object_object_get_ex(o, "id", &v) &&
@@ -193,17 +202,26 @@ static int take_port(struct vm *vm, int id, struct json_object **reply)
 
 	if (n <= 0)
 		return n;
+	vm->events_len += n;
 	while ((nl = memchr(vm->line.data + used, '\n',
 			    vm->line.len - used))) {
 		*nl = '\0';
-		take_line(vm, vm->line.data + used, id, reply);
+		if (!vm->line_dropped)
+			take_line(vm, vm->line.data + used, id, reply);
+		vm->line_dropped = false;
 		used = nl + 1 - vm->line.data;
 	}
 	memmove(vm->line.data, vm->line.data + used, vm->line.len - used);
 	vm->line.len -= used;
-	/* Longer than any line can be: drop it, the raw log has it. */
-	if (vm->line.len > WIRE_MAX_LINE)
+	/* Longer than any line can be: drop all of it, the raw log has it. */
+	if (vm->line.len > WIRE_MAX_LINE) {
 		vm->line.len = 0;
+		vm->line_dropped = true;
+	}
+	if (vm->events_len > VM_CONSOLE_MAX) {
+		vm->flooded = "the guest floods the agent's port";
+		return give_up(vm, VM_FLOODS, 0);
+	}
 	return 0;
 }
 
@@ -326,12 +344,13 @@ int vm_request(struct vm *vm, struct json_object *req, double timeout,
 			return -ETIMEDOUT;
 	}
 	while (!*reply) {
-		double dead = vm->last_tick + TICK_LIMIT;
+		double limit = TICK_LIMIT * (vm->patience > 0 ? vm->patience : 1);
+		double dead = vm->last_tick + limit;
 
 		err = pump(vm, end < dead ? end : dead, id, reply);
 		if (err)
 			return err;
-		dead = vm->last_tick + TICK_LIMIT;
+		dead = vm->last_tick + limit;
 		if (!*reply && (now() >= end || now() >= dead))
 			return -ETIMEDOUT;
 	}
@@ -385,6 +404,15 @@ void vm_nmi(struct vm *vm)
 		close(take_fd(vm->qmp_fd));
 }
 
+/* Anything left to take, the end included, that there is still room for. */
+static bool readable(const struct vm *vm, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return fd >= 0 && vm->state != VM_NO_DISK && vm->state != VM_FLOODS &&
+	       poll(&p, 1, 0) > 0;
+}
+
 void vm_stop(struct vm *vm)
 {
 	if (vm->qemu.pid) {
@@ -393,11 +421,9 @@ void vm_stop(struct vm *vm)
 			vm->state = VM_EXITED;
 	}
 	/* The sockets still hold what QEMU wrote last. */
-	while (vm->console_fd >= 0 && vm->state != VM_NO_DISK &&
-	       vm->state != VM_FLOODS && take_console(vm) == 0)
+	while (readable(vm, vm->console_fd) && take_console(vm) == 0)
 		;
-	while (vm->port_fd >= 0 && vm->state != VM_NO_DISK &&
-	       take_port(vm, -1, NULL) == 0)
+	while (readable(vm, vm->port_fd) && take_port(vm, -1, NULL) == 0)
 		;
 	cleanup_fd(&vm->console_fd);
 	cleanup_fd(&vm->port_fd);
@@ -428,7 +454,7 @@ const char *vm_strerror(const struct vm *vm, int err)
 	case EINTR:
 		return "interrupted";
 	case EFBIG:
-		return "the guest floods its console";
+		return vm->flooded;
 	case EIO:
 		return strerror(vm->log_error);
 	default:

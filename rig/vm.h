@@ -16,7 +16,8 @@
 
 #include <json-c/json.h>
 
-/* The console beyond this is not kept: a guest that floods is stopped. */
+/* A console, or what the agent sends, beyond this many bytes is not kept: a
+ * guest that floods is stopped. */
 #define VM_CONSOLE_MAX ((size_t)64 << 20)
 
 struct vm_config {
@@ -32,7 +33,7 @@ struct vm_config {
 enum vm_state {
 	VM_RUNS,
 	VM_EXITED,	/* QEMU has ended; exit_status says how */
-	VM_FLOODS,	/* console over VM_CONSOLE_MAX */
+	VM_FLOODS,	/* console or port over VM_CONSOLE_MAX: see flooded */
 	VM_NO_DISK,	/* a log could not be written; log_error says why */
 };
 
@@ -43,12 +44,17 @@ struct vm {
 	int console_log, events_log;	/* files */
 	struct buf console;		/* all of it so far */
 	struct buf line;		/* the port's bytes not yet a line */
+	bool line_dropped;		/* until the line's end: it is too long */
+	size_t events_len;		/* bytes the port said so far */
+	const char *flooded;		/* VM_FLOODS in words */
 	int input_fd;	/* typed into the console while waiting (a shell's
 			 * terminal), or -1; its end is Ctrl-D */
 	int exit_status;
 	int log_error;			/* errno of VM_NO_DISK */
 	double started, last_console, last_tick;
 	double scale;			/* of the agent's hello; 0 before it */
+	double patience;		/* multiplies the limit of ticks; the
+					 * caller's, 0 is 1 */
 	int next_id;
 	struct json_object *hello;
 	/* Called for each event but ticks and replies; borrowed. */
