@@ -123,6 +123,6 @@ WORKLOAD(
 	.with = WITH_2M,
 	.flags = WL_OWNS_FS,
 	.runtime = 3,
-	.variants = (const char *const[]){ "idle", "mapped", "ref-held", NULL },
+	.variants = (const char *const[]){ "ref-held", "mapped", "idle", NULL },
 	.run = run,
 );

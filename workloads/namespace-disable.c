@@ -114,6 +114,6 @@ WORKLOAD(
 	.with = WITH_BOTH,
 	.flags = WL_OWNS_FS,
 	.runtime = 3,
-	.variants = (const char *const[]){ "idle", "ref-held", NULL },
+	.variants = (const char *const[]){ "ref-held", "idle", NULL },
 	.run = run,
 );

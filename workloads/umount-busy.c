@@ -167,7 +167,7 @@ WORKLOAD(
 	.with = WITH_BOTH,
 	.flags = WL_OWNS_FS,
 	.runtime = 2,
-	.variants = (const char *const[]){ "idle", "mapped-refused", "ref-held",
+	.variants = (const char *const[]){ "ref-held", "mapped-refused", "idle",
 					   NULL },
 	.run = run,
 );
