@@ -426,7 +426,7 @@ static int write_image(const struct files *f, const char *path)
 {
 	static const char *const empty_dirs[] = {
 		"/dev/.", "/proc/.", "/sys/.", "/tmp/.", "/run/.", "/mnt/.",
-		"/root/.",
+		"/root/.", "/bin/.",
 	};
 	struct archive *a = archive_write_new();
 	_strv_ struct strv done = {};
