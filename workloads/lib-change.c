@@ -217,11 +217,11 @@ static ino_t ino_of(int fd)
 
 void scene_make(struct scene *s, const char *name)
 {
-	size_t n = strcspn(name, "-");
-	bool high = strlen(name) > 5 &&
-		    strcmp(name + strlen(name) - 5, "-high") == 0;
+	size_t n = strlen(name);
+	bool high = n > 5 && strcmp(name + n - 5, "-high") == 0;
 
-	n = high ? strlen(name) - 5 : strlen(name);
+	if (high)
+		n -= 5;
 	s->change = NULL;
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
 		if (strlen(changes[i].name) == n &&
