@@ -150,6 +150,9 @@ static void interrupt_ends_the_wait(void **state)
 		_exit(0);
 	}
 	assert_int_equal(cache_lock(path, "it"), -EINTR);
+	/* A stop is for good: what was asked for before a wait ends it, too. */
+	assert_int_equal(cache_lock(path, "it"), -EINTR);
+	assert_int_equal(signals_init(), 0);
 	kill(holder, SIGKILL);
 	waitpid(holder, NULL, 0);
 	waitpid(killer, NULL, 0);

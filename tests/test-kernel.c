@@ -464,6 +464,8 @@ static void interrupt_stops_make(void **state)
 	for (int i = 0; i < 100 && kill(sleeper, 0) == 0; i++)
 		usleep(20000);
 	assert_int_equal(kill(sleeper, 0), -1);
+	/* For the tests that follow. */
+	assert_int_equal(signals_init(), 0);
 }
 
 static void two_rigs_on_one_tree_build_it_once(void **state)
