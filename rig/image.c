@@ -21,6 +21,12 @@
 /* What PID 1 loads: the way to the agent's port. */
 static const char boot_modules[] = "virtio_pci\nvirtio_console\n";
 
+/* Mount points, and where the shell's programs go. */
+static const char *const empty_dirs[] = {
+	"/dev/.", "/proc/.", "/sys/.", "/tmp/.", "/run/.", "/mnt/.",
+	"/root/.", "/bin/.",
+};
+
 struct file {
 	char *dst;		/* path in the image, with the first '/' */
 	char *src;		/* on the host, or NULL: @text is the content */
@@ -134,7 +140,7 @@ static int add_library(struct files *f, const char *name, const char *runpath)
 		if (is_x86_64(p))
 			return add_elf(f, dst, p);
 	}
-	return -ENOENT;
+	return -ELIBACC;
 }
 
 static int add_needed(struct files *f, Elf *elf)
@@ -424,10 +430,6 @@ static int put_parents(struct archive *a, const char *dst, struct strv *done,
 
 static int write_image(const struct files *f, const char *path)
 {
-	static const char *const empty_dirs[] = {
-		"/dev/.", "/proc/.", "/sys/.", "/tmp/.", "/run/.", "/mnt/.",
-		"/root/.", "/bin/.",
-	};
 	struct archive *a = archive_write_new();
 	_strv_ struct strv done = {};
 	int64_t ino = 0;
@@ -468,6 +470,8 @@ static int content_key(const struct files *f, char key[17])
 	int err = 0;
 
 	XXH64_reset(st, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(empty_dirs); i++)
+		XXH64_update(st, empty_dirs[i], strlen(empty_dirs[i]) + 1);
 	for (size_t i = 0; !err && i < f->n; i++) {
 		_buf_ struct buf b = {};
 
@@ -484,6 +488,12 @@ static int content_key(const struct files *f, char key[17])
 	return err;
 }
 
+static const char *why_not(int err)
+{
+	return err == -ELIBACC ? "a library that it needs is not on this host (ldd tells which)" :
+				 strerror(-err);
+}
+
 static int gather(struct image_spec *spec, struct files *f)
 {
 	_free_ char *init = data_path("rig-init"), *agent =
@@ -495,14 +505,13 @@ static int gather(struct image_spec *spec, struct files *f)
 	if (!err)
 		err = add_elf(f, GUEST_AGENT, agent);
 	if (err)
-		return error("the guest's programs %s and %s cannot be read: "
-			     "%s; run make", init, agent, strerror(-err)),
-		       EXIT_RIG_FAILED;
+		return error("the guest's programs %s and %s cannot be read: %s; run make",
+			     init, agent, why_not(err)), EXIT_RIG_FAILED;
 	for (size_t i = 0; i < spec->programs.n; i++) {
 		err = add_program(f, spec->programs.v[i], &spec->missing);
 		if (err)
 			return error("cannot take %s along into the guest: %s",
-				     spec->programs.v[i], strerror(-err)),
+				     spec->programs.v[i], why_not(err)),
 			       EXIT_RIG_FAILED;
 	}
 	e = add(f, "/etc/passwd", NULL, 0644);
@@ -516,10 +525,56 @@ static int gather(struct image_spec *spec, struct files *f)
 	return 0;
 }
 
+/* xxh64 of a whole file. */
+static int file_hash(const char *path, char hex[17])
+{
+	_buf_ struct buf b = {};
+	int err = read_file(path, &b);
+
+	if (!err)
+		hash_hex(b.data, b.len, hex);
+	return err;
+}
+
+/* Whether the image is there and is, byte for byte, what was written: a disk
+ * that filled up or a crash may have cut it short. */
+static bool image_is_whole(const char *img, const char *sum)
+{
+	_buf_ struct buf want = {};
+	char have[17];
+
+	if (!path_exists(img))
+		return false;
+	if (read_file(sum, &want) == 0 && file_hash(img, have) == 0 &&
+	    strcmp(want.data, have) == 0)
+		return true;
+	warning("the cached image %s is damaged: it is made anew", img);
+	return false;
+}
+
+/* The image and beside it its hash; the name it has is the content's. */
+static int make_image(const struct files *f, const char *img, const char *sum)
+{
+	_free_ char *tmp = xstrfmt("%s.tmp", img);
+	char hex[17];
+	int err = write_image(f, tmp);
+
+	if (!err)
+		err = file_hash(tmp, hex);
+	if (!err)
+		err = write_file(sum, hex, strlen(hex));
+	if (!err && rename(tmp, img) < 0)
+		err = -errno;
+	if (err)
+		unlink(tmp);
+	return err;
+}
+
 int image_get(struct image_spec *spec, char **path)
 {
 	__cleanup(files_free) struct files f = {};
-	_free_ char *img = NULL, *tmp = NULL;
+	_free_ char *img = NULL, *sum = NULL;
+	_close_ int lock = -1;
 	char key[17];
 	int err;
 
@@ -534,16 +589,18 @@ int image_get(struct image_spec *spec, char **path)
 	img = cache_path("images/%s.cpio", key);
 	if (!img)
 		return EXIT_RIG_FAILED;
-	if (!path_exists(img)) {
-		tmp = xstrfmt("%s.%d.tmp", img, getpid());
-		err = write_image(&f, tmp);
-		if (!err && rename(tmp, img) < 0)
-			err = -errno;
-		if (err) {
-			unlink(tmp);
-			return error("cannot write the image %s: %s", img,
-				     strerror(-err)), EXIT_RIG_FAILED;
-		}
+	sum = xstrfmt("%s.xxh64", img);
+	lock = cache_lock(img, "the guest's image");
+	if (lock == -EINTR)
+		return EXIT_INTERRUPTED;
+	if (lock < 0)
+		return error("cannot lock %s: %s", img, strerror(-lock)),
+		       EXIT_RIG_FAILED;
+	if (!image_is_whole(img, sum)) {
+		err = make_image(&f, img, sum);
+		if (err)
+			return error("cannot write the image %s: %s; make room, or set XDG_CACHE_HOME to another disk",
+				     img, strerror(-err)), EXIT_RIG_FAILED;
 	}
 	*path = take_ptr(img);
 	return 0;
