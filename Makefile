@@ -130,4 +130,5 @@ install: all
 	install -D rig/rig $(DESTDIR)$(PREFIX)/bin/rig
 	install -D -t $(DESTDIR)$(PREFIX)/lib/rig build/rig-agent build/rig-init
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/rig/kconfigs kconfigs/*.config
+	install -D -m 644 docs/rig.1 $(DESTDIR)$(PREFIX)/share/man/man1/rig.1
 .PHONY: install
