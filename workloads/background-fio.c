@@ -59,7 +59,7 @@ static void run(void)
 
 WORKLOAD(
 	.name = "background-fio",
-	.help = "references, truncate and reflink beside fio on the same filesystem",
+	.help = "references, truncate and reflink beside fio",
 	.point = "background",
 	.on = ON_FS,
 	.with = WITH_BOTH,

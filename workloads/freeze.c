@@ -135,7 +135,7 @@ static void run(void)
 
 WORKLOAD(
 	.name = "freeze",
-	.help = "store faults wait for a thaw, can be killed, and hold nothing up",
+	.help = "store faults wait for a thaw, and hold nothing else up",
 	.point = "break-layouts",
 	.on = ON_FS,
 	.with = WITH_BOTH,

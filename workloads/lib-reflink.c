@@ -61,8 +61,8 @@ static int peer_do_store(void *arg)
 	struct side *s = arg;
 	char *p = peer_map[s - sides];
 
-	return !try_copy(p, s->want, PAGE, 5) ||
-	       !try_copy(p + s->full - PAGE, s->want + s->full - PAGE, PAGE, 5);
+	return !try_copy(p, s->want, PAGE, 2) ||
+	       !try_copy(p + s->full - PAGE, s->want + s->full - PAGE, PAGE, 2);
 }
 
 static void fresh(struct side *s, size_t off, size_t len)
@@ -73,7 +73,7 @@ static void fresh(struct side *s, size_t off, size_t len)
 static void store(struct side *s, size_t off, size_t len)
 {
 	fresh(s, off, len);
-	CHECK(try_copy(s->map + off, s->want + off, len, 5),
+	CHECK(try_copy(s->map + off, s->want + off, len, 2),
 	      "%s: a store to its mapping at %#zx ends", s->name, off);
 }
 

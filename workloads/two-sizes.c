@@ -12,7 +12,6 @@
 #include "workload.h"
 
 #include <linux/falloc.h>
-#include <signal.h>
 
 static struct {
 	int fd;
