@@ -367,7 +367,19 @@ static char *top_function(const struct buf *stacks)
 
 /* --- what can go wrong with the VM ----------------------------------------- */
 
-/* The last lines of a log, for people. */
+/* @text for people: a serial console ends its lines with CR LF. */
+static char *legible(const char *text, size_t len)
+{
+	_buf_ struct buf b = {};
+
+	buf_add(&b, "", 0);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != '\r')
+			buf_add(&b, text + i, 1);
+	return printable(b.data, b.len, true);
+}
+
+/* The last lines of a log. */
 static char *tail(const char *text, size_t len)
 {
 	size_t from;
@@ -377,8 +389,8 @@ static char *tail(const char *text, size_t len)
 		len--;
 	for (from = len; from > 0 && lines < 3 && len - from < 500; from--)
 		lines += text[from - 1] == '\n';
-	return printable(text + from + (lines == 3), len - from - (lines == 3),
-			 true);
+	from += lines == 3;
+	return legible(text + from, len - from);
 }
 
 /* What QEMU itself said; "" when it said nothing. */
@@ -416,6 +428,33 @@ static int qemu_failed(const struct boot *b, const char *doing)
 	return 0;
 }
 
+/*
+ * A guest that does not answer any more: all CPUs' stacks, if one of them still
+ * takes an NMI. The panic that it is made to end in is the hang's text, no
+ * finding of its own: host.jsonl tells from which byte on.
+ */
+static void guest_hangs(struct boot *b, const char *doing)
+{
+	_free_ char *title = xstrfmt("the guest stopped answering while %s",
+				     doing);
+	_free_ char *key = xstrfmt("guest-hang %s", b->now ? b->now->workload :
+							     doing);
+	struct json_object *o = message("ev", "nmi");
+	size_t from = b->vm.console.len, len;
+	_free_ char *text = NULL;
+
+	put_int(o, "boot", b->r->boots - 1);
+	json_object_object_add(o, "offset", json_object_new_int64(from));
+	run_log(b->r, o);
+	progress_clear();
+	vm_nmi(&b->vm);
+	vm_wait_exit(&b->vm, scaled(b, 10));
+	len = b->vm.console.len - from;
+	text = legible(len ? b->vm.console.data + from : "",
+		       len < MAX_STACKS ? len : MAX_STACKS);
+	observe(b, "hang", title, key, text);
+}
+
 static void vm_died(struct boot *b, const char *doing)
 {
 	_free_ char *title = NULL, *key = NULL, *qemu = qemu_words(b);
@@ -440,7 +479,7 @@ static void vm_died(struct boot *b, const char *doing)
  */
 static int vm_lost(struct boot *b, int err, const char *doing)
 {
-	_free_ char *title = NULL, *key = NULL;
+	_free_ char *title = NULL;
 
 	switch (-err) {
 	case EINTR:
@@ -459,14 +498,7 @@ static int vm_lost(struct boot *b, int err, const char *doing)
 			b->first_fail = take_ptr(title);
 		break;
 	case ETIMEDOUT:
-		/* All CPUs' stacks, if any of them still takes an NMI. */
-		progress_clear();
-		vm_nmi(&b->vm);
-		vm_wait_exit(&b->vm, scaled(b, 10));
-		title = xstrfmt("the guest stopped answering while %s", doing);
-		key = xstrfmt("guest-hang %s", b->now ? b->now->workload :
-							doing);
-		observe(b, "hang", title, key, NULL);
+		guest_hangs(b, doing);
 		break;
 	case EPIPE:
 		err = qemu_failed(b, doing);
@@ -888,13 +920,13 @@ static char *boot_problem(const struct boot *b, int err)
 			       *qemu ? ": " : "", (int)strcspn(qemu, "\n"),
 			       qemu);
 	if (err == -ETIMEDOUT && !b->vm.console.len)
-		return xstrfmt("its console says nothing within %.0f s",
+		return xstrfmt("its console says nothing within %g s",
 			       boot_silence(r));
 	if (err == -ETIMEDOUT && quiet >= boot_silence(r) * 0.9)
-		return xstrfmt("its console falls silent, for %.0f s now",
+		return xstrfmt("its console falls silent, for %g s now",
 			       boot_silence(r));
 	if (err == -ETIMEDOUT)
-		return xstrfmt("the agent does not answer within %.0f s; see --boot-timeout",
+		return xstrfmt("the agent does not answer within %g s; see --boot-timeout",
 			       boot_total(r));
 	if (err == -EPIPE)
 		return xstrdup("it powers off");

@@ -56,6 +56,9 @@ static int each_object(const char *path,
 struct loading {
 	struct rundata *d;
 	int boot;
+	/* rig sent NMIs from these bytes of the consoles on; -1: never */
+	int64_t *nmi;
+	int nr_nmi;
 	unsigned int fails, dropped;	/* of this boot */
 };
 
@@ -74,6 +77,16 @@ static char *dup_of(struct json_object *o, const char *key)
 	return s ? xstrdup(s) : NULL;
 }
 
+static void take_nmi(struct loading *l, double boot, double offset)
+{
+	if (!(boot >= 0 && boot < 1e6 && offset >= 0))
+		return;
+	l->nmi = xrealloc(l->nmi, (boot + 1) * sizeof(*l->nmi));
+	while (l->nr_nmi <= boot)
+		l->nmi[l->nr_nmi++] = -1;
+	l->nmi[(int)boot] = offset;
+}
+
 static void host_event(struct json_object *o, void *arg)
 {
 	struct rundata *d = ((struct loading *)arg)->d;
@@ -83,6 +96,8 @@ static void host_event(struct json_object *o, void *arg)
 		return;
 	if (strcmp(ev, "boot") == 0) {
 		d->boots++;
+	} else if (strcmp(ev, "nmi") == 0) {
+		take_nmi(arg, num(o, "boot", -1), num(o, "offset", 0));
 	} else if (strcmp(ev, "end") == 0) {
 		d->ended = true;
 	} else if (strcmp(ev, "stop") == 0) {
@@ -231,6 +246,14 @@ static int boot_folders(const char *dir, int least)
 	}
 }
 
+/* A panic that rig asked for, to see the stacks of a guest that hangs. */
+static bool is_ours(const struct loading *l, const struct kreport *r)
+{
+	return l->boot < l->nr_nmi && l->nmi[l->boot] >= 0 &&
+	       r->start >= (size_t)l->nmi[l->boot] &&
+	       strcmp(r->kind, "panic") == 0 && strstr(r->title, "NMI");
+}
+
 static void load_boot(struct loading *l)
 {
 	struct rundata *d = l->d;
@@ -244,7 +267,10 @@ static void load_boot(struct loading *l)
 		strv_pushf(&d->lost, "boot-%d/console.log: %s", l->boot,
 			   strerror(-err));
 	scan_console(b.data ? b.data : "", b.len, 0, &rep);
-	scan_to_findings(&rep, l->boot, &d->findings);
+	for (size_t i = 0; i < rep.n; i++)
+		if (!is_ours(l, &rep.v[i]))
+			scan_to_findings(&(struct kreports){ &rep.v[i], 1 },
+					 l->boot, &d->findings);
 	l->fails = l->dropped = 0;
 	err = each_object(ev, guest_event, l);
 	if (err)
@@ -267,11 +293,14 @@ int rundata_load(const char *dir, struct rundata *d)
 		d->info = json_object_new_object();
 	}
 	err = each_object(host, host_event, &l);
-	if (err)
+	if (err) {
+		free(l.nmi);
 		return err;
+	}
 	d->boots = boot_folders(dir, d->boots);
 	for (l.boot = 0; l.boot < d->boots; l.boot++)
 		load_boot(&l);
+	free(l.nmi);
 	return 0;
 }
 
