@@ -244,6 +244,8 @@ void report_summary(const struct rundata *d, FILE *out)
 	_buf_ struct buf b = {};
 
 	scols_table_set_stream(t, out);
+	/* All of it is printable() already; twice is not legible. */
+	scols_table_enable_noencoding(t, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(cols); i++)
 		scols_table_new_column(t, cols[i].name, cols[i].width,
 				       isatty(fileno(out)) ? cols[i].flags :

@@ -13,7 +13,8 @@
  * "hello", "nmi" (QMP's), or a command's name; #N the command's N-th time in
  * this boot. Steps of one point are taken in their order. ACTIONs:
  *
- *   console:TEXT    a line on the console; \xNN and \n are taken for the byte
+ *   console:TEXT    a line on the console; in every TEXT, \xNN and \n stand
+ *                   for the byte
  *   port:TEXT       the same on the agent's port
  *   stderr:TEXT     a line of QEMU's own
  *   file:PATH       a file's bytes on the console
@@ -288,14 +289,18 @@ static size_t unescape(char *s)
 	return out - begin;
 }
 
-static void say(int fd, const char *arg)
+static void say_raw(int fd, const char *arg)
 {
 	char *text = strdup(arg);
-	size_t len = unescape(text);
 
-	put(fd, text, len);
-	put(fd, "\n", 1);
+	put(fd, text, unescape(text));
 	free(text);
+}
+
+static void say(int fd, const char *arg)
+{
+	say_raw(fd, arg);
+	put(fd, "\n", 1);
 }
 
 /* --- what the agent says --------------------------------------------------- */
@@ -484,8 +489,9 @@ static void a_fails(struct qemu *q, const char *arg, struct json_object *req)
 
 static void a_stack(struct qemu *q, const char *arg, struct json_object *req)
 {
-	putf(q->port, "{\"ev\":\"stack\",\"t\":1,\"pid\":77,\"comm\":\"rig-agent\",\"state\":\"D\",\"stack\":\"[<0>] schedule+0x5e/0xd0\\n[<0>] %s+0x1c/0x90\\n[<0>] do_syscall_64+0x3b/0x90\\n\"}\n",
-	     arg);
+	putf(q->port, "{\"ev\":\"stack\",\"t\":1,\"pid\":77,\"comm\":\"rig-agent\",\"state\":\"D\",\"stack\":\"[<0>] schedule+0x5e/0xd0\\n[<0>] ");
+	say_raw(q->port, arg);
+	putf(q->port, "+0x1c/0x90\\n[<0>] do_syscall_64+0x3b/0x90\\n\"}\n");
 }
 
 /* Whole, once it is there. */
@@ -591,8 +597,10 @@ static void a_reply(struct qemu *q, const char *arg, struct json_object *req)
 
 static void a_fail(struct qemu *q, const char *arg, struct json_object *req)
 {
-	putf(q->port, "{\"ev\":\"reply\",\"t\":1,\"id\":%d,\"ok\":false,\"error\":\"%s\"}\n",
-	     id_of(req), arg);
+	putf(q->port, "{\"ev\":\"reply\",\"t\":1,\"id\":%d,\"ok\":false,\"error\":\"",
+	     id_of(req));
+	say_raw(q->port, arg);
+	put(q->port, "\"}\n", 3);
 }
 
 static void a_hang(struct qemu *q, const char *arg, struct json_object *req)
