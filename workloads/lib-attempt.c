@@ -94,21 +94,22 @@ bool attempt_blocks(struct attempt *a)
 	return false;
 }
 
-bool attempt_wait(struct attempt *a, double seconds, int *ret)
-{
-	bool ok = WAIT_FOR(a->sh->done, seconds);
-
-	if (ok && ret)
-		*ret = a->sh->ret;
-	return ok;
-}
-
 static bool gone(pid_t pid)
 {
 	siginfo_t si = {};
 
 	return waitid(P_PID, pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	       si.si_pid == pid;
+}
+
+bool attempt_wait(struct attempt *a, double seconds, int *ret)
+{
+	WAIT_FOR(a->sh->done || gone(a->pid), seconds);
+	if (!a->sh->done)
+		return false;
+	if (ret)
+		*ret = a->sh->ret;
+	return true;
 }
 
 bool attempt_kill(struct attempt *a, double seconds)

@@ -10,12 +10,19 @@
  * dax_insert_entry(), and in dax_disassociate_entry() when either is cut. A
  * count off by one leaves ->mapping behind or clears it under the other file.
  *
+ * A PTE fault that copies finds the PMD entry of before, and dax_insert_entry()
+ * puts one of 4 KiB in its place: when that leaves, one page is counted out for
+ * 512, and clear_inode() dies of its BUG_ON(nrpages). On all kernels; hence the
+ * files are removed in the case itself.
+ *
  * 6.15 and later keep one folio for the extent, of the order of whoever faulted
  * first: when one file maps it by a PMD and the other, punched or cut, by PTEs,
- * dax_associate_entry() meets the wrong order, and a reference taken on a tail
- * page is looked for on the head: umount sleeps in dax_break_layout_final() or
- * dies. Partial zeroing of a shared block (truncate, zero-range) is lost on
- * 6.1: xfs_zero_range() writes to the copy-on-write fork by
+ * dax_associate_entry() meets the wrong order, dax_folio_put() takes the folio
+ * apart while it is mapped, and a count stays behind: eviction sleeps in
+ * dax_break_layout_final() for a reference that nobody holds.
+ *
+ * Partial zeroing of a shared block (truncate, zero-range) is lost on 6.1:
+ * xfs_zero_range() writes to the copy-on-write fork by
  * xfs_direct_write_iomap_ops, which never ends the copy.
  */
 #include "workload.h"

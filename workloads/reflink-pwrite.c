@@ -45,15 +45,13 @@ static const struct reflink_variant variants[] = {
  * may be of before or after, but of nothing else. */
 static void run_private(void)
 {
-	struct reflink_variant setup[] = {
-		{ "private", { CLONE, END } }, { NULL, { END } },
-	};
+	static const enum reflink_step setup[] = { CLONE, END };
 	size_t len = 2 * wl->unit;
 	char *old = buffer(len), *new = buffer(len), *p;
 	bool torn = false;
 	int fd;
 
-	reflink_run(setup);
+	reflink_pair(setup);
 	fd = SAFE(open("A", O_RDWR | O_CLOEXEC));
 	if (SAFE(pread(fd, old, len, 0)) != (ssize_t)len)
 		BROKEN("short read");

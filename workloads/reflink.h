@@ -41,7 +41,10 @@ struct reflink_variant {
 	enum reflink_step steps[20];
 };
 
-/* Run the one of @v, that ends with a NULL name, which wl->variant names. */
+/* Make A and B, two units each, in the working directory, and take @steps. */
+void reflink_pair(const enum reflink_step *steps);
+/* The same for the one of @v (the last has no name) that wl->variant names; at
+ * last both files are removed. */
 void reflink_run(const struct reflink_variant *v);
 
 #endif

@@ -251,7 +251,8 @@ double attempt_cpu(struct attempt *a);
 /* Whether fn has returned. */
 bool attempt_done(struct attempt *a);
 /* Wait until fn has returned, at most @seconds (scaled): true, with fn's value
- * (0 or an errno) in *@ret where that is not NULL; false: it still runs. */
+ * (0 or an errno) in *@ret where that is not NULL; false: it still runs, or
+ * has died (an oops kills it). */
 bool attempt_wait(struct attempt *a, double seconds, int *ret);
 /* SIGKILL; true when it is gone within @seconds (scaled). */
 bool attempt_kill(struct attempt *a, double seconds);
