@@ -99,6 +99,44 @@ static struct ndctl_namespace *pick(struct ndctl_region *r, struct want *w,
 	return ns;
 }
 
+/*
+ * A fresh label area has no index blocks, and its region is taken for one
+ * without labels: drivers/nvdimm/dimm.c nvdimm_probe() only calls
+ * nvdimm_set_labeling() once it found them. Written while nothing uses it.
+ */
+static const char *init_labels(struct ndctl_ctx *ctx, int region)
+{
+	struct ndctl_region *all[16], *r;
+	struct ndctl_dimm *dimm;
+
+	if (region >= regions(ctx, all, 16))
+		return say("no pmem region %d", region);
+	r = all[region];
+	if (ndctl_region_get_nstype(r) == ND_DEVICE_NAMESPACE_PMEM)
+		return NULL;
+	if (ndctl_region_disable_invalidate(r) < 0)
+		return say("cannot disable %s", ndctl_region_get_devname(r));
+	ndctl_dimm_foreach_in_region(r, dimm) {
+		struct ndctl_cmd *cmd = ndctl_dimm_read_label_index(dimm);
+		int rc = cmd ? ndctl_dimm_init_labels(dimm,
+						      NDCTL_NS_VERSION_1_2) :
+			       -ENXIO;
+
+		if (cmd)
+			ndctl_cmd_unref(cmd);
+		if (rc >= 0)
+			rc = ndctl_dimm_disable(dimm);
+		if (rc >= 0)
+			rc = ndctl_dimm_enable(dimm);
+		if (rc < 0)
+			return say("%s: cannot write its labels: %s",
+				   ndctl_dimm_get_devname(dimm), strerror(-rc));
+	}
+	return ndctl_region_enable(r) < 0 ?
+		       say("cannot enable %s", ndctl_region_get_devname(r)) :
+		       NULL;
+}
+
 static const char *make_pfn(struct ndctl_region *r, struct ndctl_namespace *ns,
 			    struct want *w, struct json_object *out)
 {
@@ -229,6 +267,13 @@ const char *cmd_setup(struct json_object *req, struct json_object *reply)
 		if (ndctl_new(&ctx) < 0)
 			return "libndctl does not start";
 		json_object_array_add(out, ns);
+		err = req_num(o, "labels", 0) ? init_labels(ctx, w.region) :
+						NULL;
+		ndctl_unref(ctx);
+		if (err)
+			return err;
+		if (ndctl_new(&ctx) < 0)
+			return "libndctl does not start";
 		err = make(ctx, &w, ns);
 		if (err)
 			return err;

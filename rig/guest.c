@@ -1025,6 +1025,8 @@ static int set_up(struct boot *b)
 
 		put(o, "map", n->map);
 		put_int(o, "region", n->region);
+		put_int(o, "labels", m->pmem[n->region].kind ==
+					     PMEM_NVDIMM_LABELS);
 		json_object_object_add(o, "size", json_object_new_int64(
 						  (int64_t)n->mib << 20));
 		json_object_array_add(nss, o);

@@ -6,8 +6,8 @@
 
 for m in $("$rig" list machines --json | sed -n 's/.*"name":"\(.*\)".*/\1/p'); do
 	case $m in
-	devdax) cases="-w zap:munmap/ext4/4k -w devdax-map" ;;
-	labels) cases="-w zap:munmap/xfs/4k -w zap:munmap/ext4/4k -w devdax-map" ;;
+	devdax) cases="-w zap:munmap/ext4/4k -w devdax-map:munmap" ;;
+	labels) cases="-w zap:munmap/xfs/4k -w zap:munmap/ext4/4k -w devdax-map:munmap" ;;
 	*) cases="-w zap:munmap/xfs/4k -w zap:munmap/ext4/4k" ;;
 	esac
 	ok "$m is set up and runs cases" \
