@@ -6,6 +6,10 @@
  * every way a mapping goes under a reference, that nothing is mapped behind the
  * end or off alignment, and what the kernel says of its counters: a put too
  * many of a page in MEMORY_DEVICE_GENERIC ends in free_zone_device_folio().
+ *
+ * check_vma() looks at the addresses of a mapping and not at its offset: one
+ * off alignment is taken, and __dev_dax_pmd_fault() shows the 2 MiB that begin
+ * below it, on every kernel so far: the data of another offset.
  */
 #include "workload.h"
 

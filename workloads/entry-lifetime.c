@@ -175,9 +175,10 @@ static void truncate_up(void)
 }
 
 /*
- * A store behind the end, in the last page, must not become part of the file.
- * ext4 zeroes the rest of the block when the file shrinks, and up to 6.12 not
- * when it grows (ext4_setattr()); other files have writeback to do it.
+ * A store behind the end, in the last page, must not become part of the file:
+ * POSIX has it zeroed, and DAX has no writeback to do that. In 6.1 ext4 zeroes
+ * the rest of the block when the file shrinks only; stable 6.12 has it zeroed
+ * in ext4_setattr() when the file grows too.
  */
 static void beyond_end(void)
 {
