@@ -44,8 +44,8 @@ static int each_object(const char *path,
 
 		if (nl)
 			*nl = '\0';
-		o = json_tokener_parse(p);
-		if (o && json_object_is_type(o, json_type_object))
+		o = *p == '{' ? json_tokener_parse(p) : NULL;
+		if (o)
 			fn(o, arg);
 		json_object_put(o);
 		p = nl ? nl + 1 : end;

@@ -23,20 +23,25 @@ static struct {
 	double first;
 } stop = { .fd = -1 };
 
-static sigset_t stop_signals(void)
+static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+/* But those that nohup(1) or the shell took from us. */
+static sigset_t stop_set(void)
 {
+	struct sigaction old;
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		if (sigaction(stop_signals[i], NULL, &old) == 0 &&
+		    old.sa_handler != SIG_IGN)
+			sigaddset(&set, stop_signals[i]);
 	return set;
 }
 
 int signals_init(void)
 {
-	sigset_t set = stop_signals();
+	sigset_t set = stop_set();
 
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
@@ -66,11 +71,11 @@ static void next_stop_ends(void)
 {
 	struct sigaction sa = { .sa_handler = end_at_once,
 				.sa_flags = SA_RESTART };
-	sigset_t set = stop_signals();
+	sigset_t set = stop_set();
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		if (sigismember(&set, stop_signals[i]))
+			sigaction(stop_signals[i], &sa, NULL);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -256,11 +261,13 @@ void proc_kill(struct proc *p)
 void proc_stop(struct proc *p, double grace)
 {
 	struct pollfd fd = { .fd = p->pidfd, .events = POLLIN };
+	double until = now() + grace;
 
 	if (!p->pid)
 		return;
 	kill(-p->pid, SIGTERM);
-	poll(&fd, 1, grace * 1000);
+	while (poll(&fd, 1, poll_ms(until)) < 0 && errno == EINTR)
+		;
 	proc_kill(p);
 }
 

@@ -216,10 +216,17 @@ static int stage_dir(struct run *r)
 	if (!r->dir)
 		return EXIT_RIG_FAILED;
 	log = xstrfmt("%s/host.jsonl", r->dir);
-	r->log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (r->log < 0)
-		return error("cannot write %s: %s", log, strerror(errno)),
-		       EXIT_RIG_FAILED;
+	/* The last word on whose folder it is, should two rigs be given one. */
+	r->log = open(log, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+		      0666);
+	if (r->log < 0) {
+		error(errno == EEXIST ? "%s: another rig has just begun a run there: %s" :
+					"cannot write %s: %s",
+		      log, strerror(errno));
+		/* Nothing there is ours. */
+		free(take_ptr(r->dir));
+		return EXIT_RIG_FAILED;
+	}
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z",
 		 localtime_r(&t, &tm));
 	r->info = json_object_new_object();

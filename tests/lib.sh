@@ -20,6 +20,7 @@ export HOME=$T/home XDG_CACHE_HOME=$T/cache XDG_STATE_HOME=$T/state
 export RIG_QEMU=$fake RIG_FAKE_PIDS=$T/pids LC_ALL=C
 unset CCACHE_DIR
 mkdir -p "$HOME"
+exec 2>"$T/shell"
 nr=0 failed=0 name= broken= skipped=
 
 # A bzImage that rig's probe takes and no machine could run: boot sector with
@@ -54,6 +55,11 @@ bad() {
 
 end() {
 	[ -n "$skipped" ] || leaves_nothing
+	# What this script did wrong; bash tells of each job that was killed.
+	if grep -ve ' Killed  ' -e '^$' "$T/shell" >"$T/shell-said"; then
+		bad "$(cat "$T/shell-said")"
+	fi
+	: >"$T/shell"
 	if [ -z "$broken" ]; then
 		echo "ok $nr - $name${skipped:+ # SKIP $skipped}"
 	else
@@ -125,9 +131,9 @@ await_end() {
 
 # wait_until WHAT CONDITION: for at most 30 s.
 wait_until() {
-	local i
+	local until=$((SECONDS + 30))
 
-	for ((i = 0; i < 3000; i++)); do
+	while [ $SECONDS -lt $until ]; do
 		eval "$2" && return 0
 		sleep 0.01
 	done
@@ -137,6 +143,12 @@ wait_until() {
 
 await_file() {
 	wait_until "$1" "[ -e '$1' ]"
+}
+
+# Ctrl-C again and again, until rig ends.
+insist() {
+	wait_until 'the end of rig' \
+		"kill -INT $pid 2>/dev/null; sleep 0.1; is_gone $pid"
 }
 
 # A child of ours that has ended is a zombie until it is waited for.
@@ -255,3 +267,47 @@ if ! [ -x "$RIG" ] || ! [ -x "$fake" ]; then
 	echo "Bail out! no $RIG or no $fake: run make all build/tests/fake-qemu"
 	exit 1
 fi
+
+# --- what is to be built ----------------------------------------------------
+
+# A tree that builds in milliseconds and takes what rig passes to the kernel's
+# Makefile; COMPILE (shell) is run for its one object.
+make_tree() {
+	local dir=$1 compile=${2:-touch \$@}
+
+	mkdir -p "$dir/arch/x86"
+	printf 'config X86\n\tbool\n' >"$dir/Kconfig"
+	: >"$dir/one.c"
+	cat >"$dir/Makefile" <<EOF
+VERSION = 6
+PATCHLEVEL = 1
+SUBLEVEL = 7
+EXTRAVERSION = -fake
+allnoconfig:
+	@cp \$(KCONFIG_ALLCONFIG) \$(O)/.config
+\$(O)/one.o: one.c
+	@echo '  CC      one.o'
+	@$compile
+vmlinux: \$(O)/one.o
+	@mkdir -p \$(O)/include/config
+	@echo 6.1.7-fake >\$(O)/include/config/kernel.release
+	@touch \$(O)/vmlinux
+modules:
+modules_install:
+EOF
+}
+
+# Another rig, whose parts lie in $T/tree, for what is missing or broken there.
+make_private_rig() {
+	rm -rf "$T/tree"
+	mkdir -p "$T/tree/rig" "$T/tree/build"
+	cp "$RIG" "$T/tree/rig/rig"
+	cp -r "$top/kconfigs" "$T/tree"
+	cp "$top/build/rig-agent" "$top/build/rig-init" "$T/tree/build"
+}
+
+# A program that needs a library that no host has.
+make_unlinkable() {
+	perl -pe 's/libndctl\.so\.6/libnoctl.so.6/g' <"$top/build/rig-agent" >"$1"
+	chmod +x "$1"
+}
