@@ -31,16 +31,23 @@ struct json_object *agent_describe(void)
 {
 	_free_ char *agent = data_path("rig-agent");
 	_buf_ struct buf out = {}, err = {};
-	struct json_object *o;
+	_free_ char *said = NULL;
+	struct json_object *o, *list;
 	int ret = proc_read((char *[]){ agent, "--describe", NULL }, NULL, &out,
 			    &err, 10);
 
 	o = ret == 0 ? json_tokener_parse(out.data) : NULL;
-	if (!o)
-		error("%s --describe: %s; run make", agent,
-		      ret < 0 ? strerror(-ret) :
-		      err.len ? err.data : "not what was expected");
-	return o;
+	if (json_object_is_type(o, json_type_object) &&
+	    json_object_object_get_ex(o, "workloads", &list) &&
+	    json_object_is_type(list, json_type_array))
+		return o;
+	json_object_put(o);
+	/* Mostly the dynamic linker's word about a library. */
+	if (ret > 0 && err.len)
+		said = printable(err.data, strcspn(err.data, "\n"), false);
+	error("%s --describe: %s; run make", agent,
+	      ret < 0 ? strerror(-ret) : said ? said : "not what was expected");
+	return NULL;
 }
 
 static const char *str_of(struct json_object *o, const char *key)

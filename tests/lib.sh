@@ -14,6 +14,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 RIG=${RIG:-$top/rig/rig}
+timeout=$(command -v timeout)
 fake=$top/build/tests/fake-qemu
 T=$(mktemp -d "${TMPDIR:-/tmp}/rig-fault.XXXXXX")
 export HOME=$T/home XDG_CACHE_HOME=$T/cache XDG_STATE_HOME=$T/state
@@ -94,7 +95,7 @@ trap clean_up EXIT
 
 # rig ARG...: $rc, $out and $err are what came of it. No test waits so long.
 rig() {
-	timeout -k 1 60 "$RIG" "$@" >"$out" 2>"$err" </dev/null
+	$timeout -k 1 60 "$RIG" "$@" >"$out" 2>"$err" </dev/null
 	rc=$?
 }
 
