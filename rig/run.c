@@ -348,6 +348,8 @@ static void log_stop(struct run *r, int code)
 
 		json_object_object_add(o, "why", json_object_new_string(why));
 	}
+	/* Its reason was said: no word of a second one. */
+	r->log_failed = true;
 	run_log(r, o);
 }
 
