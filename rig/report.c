@@ -45,11 +45,16 @@ char *report_rerun(const struct rundata *d, const char *case_name)
 
 	strv_push(&v, "rig");
 	strv_push(&v, "run");
-	if (json_object_object_get_ex(d->info, "rerun", &list))
-		for (size_t i = 0; i < json_object_array_length(list); i++)
-			strv_push(&v, json_object_get_string(
-					      json_object_array_get_idx(list,
-									i)));
+	/* The file may have been edited. */
+	if (!json_object_object_get_ex(d->info, "rerun", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		list = NULL;
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		const char *word = json_object_get_string(
+			json_object_array_get_idx(list, i));
+
+		strv_push(&v, word ? word : "");
+	}
 	if (case_name) {
 		strv_push(&v, "--workload");
 		strv_push(&v, case_name);
