@@ -121,11 +121,7 @@ struct choice {
 	struct cases *out;
 };
 
-/*
- * One case, if it is asked for. @v of @nv variants, @s of @ns sizes. The
- * sample takes what differs most from what it has: first variant and size,
- * then the second variant at the last size.
- */
+/* One case, if it is asked for; @sampled: the default run has it. */
 static void offer(struct choice *ch, struct json_object *w, int ns,
 		  const char *variant, const char *fs, const char *size,
 		  bool sampled)
@@ -165,8 +161,30 @@ static void offer(struct choice *ch, struct json_object *w, int ns,
 	};
 }
 
+/* Workloads that take this long give the sample one case a filesystem. */
+#define LONG_RUNTIME 3
+
+/*
+ * Whether the sample has variant @v of @nv at size @s of @ns, on the
+ * machine's filesystem number @nth. It takes what differs most: first variant
+ * and size, and the second variant at the last size; of the long ones the
+ * former on one filesystem and the latter on the next.
+ */
+static bool sampled(struct json_object *w, size_t v, size_t nv, size_t s,
+		    size_t ns, unsigned int nth)
+{
+	bool first = v == 0 && s == 0;
+	bool second = v == (nv > 1) && s == ns - 1;
+	struct json_object *t;
+
+	if (!json_object_object_get_ex(w, "runtime", &t) ||
+	    json_object_get_int(t) < LONG_RUNTIME)
+		return first || second;
+	return nth % 2 ? second : first;
+}
+
 static void offer_all(struct choice *ch, struct json_object *w, int ns,
-		      const char *fs)
+		      const char *fs, unsigned int nth)
 {
 	struct json_object *sizes = array_of(w, "with");
 	struct json_object *vars = array_of(w, "variants");
@@ -184,8 +202,7 @@ static void offer_all(struct choice *ch, struct json_object *w, int ns,
 			      fs,
 			      json_object_get_string(
 				      json_object_array_get_idx(sizes, s)),
-			      (v == 0 && s == 0) ||
-			      (s == nsize - 1 && v == (nv > 1)));
+			      sampled(w, v, nv, s, nsize, nth));
 }
 
 int cases_make(struct json_object *describe, const struct machine *m,
@@ -195,17 +212,18 @@ int cases_make(struct json_object *describe, const struct machine *m,
 	_free_ bool *used = xcalloc(patterns->n, sizeof(*used));
 	struct choice ch = { patterns, used, all, 0, out };
 	struct json_object *list = array_of(describe, "workloads");
+	unsigned int nth = 0;
 
 	for (int ns = 0; m->ns[ns].mode; ns++) {
 		_strv_ struct strv fs = {};
 
 		strv_split(&fs, m->ns[ns].fs, " ");
-		for (size_t f = 0; f < fs.n; f++)
+		for (size_t f = 0; f < fs.n; f++, nth++)
 			for (size_t i = 0; i < json_object_array_length(list);
 			     i++)
 				offer_all(&ch,
 					  json_object_array_get_idx(list, i),
-					  ns, fs.v[f]);
+					  ns, fs.v[f], nth);
 	}
 	if (offered)
 		*offered = ch.offered;

@@ -52,7 +52,8 @@ struct json_object *agent_describe(void);
  * name, or of its beginning up to a ':' or '/'. With none, and @all, every
  * case but those that have to be named; with none and not @all a sample of
  * these: of each workload, on each filesystem, its first variant at the
- * smallest mapping size and its second at the largest. In the order of
+ * smallest mapping size and its second at the largest (of those that take
+ * three seconds or more one of the two). In the order of
  * namespaces, filesystems, workloads. @offered, where not NULL, gets how many
  * @all would have been. 0, or EXIT_USAGE with an error printed when a pattern
  * names nothing.

@@ -16,6 +16,9 @@ static const char describe[] =
 	" \"variants\":[],\"owns_fs\":true},"
 	"{\"name\":\"poison\",\"on\":[\"xfs\"],\"with\":[\"4k\"],"
 	" \"variants\":[],\"by_name\":true},"
+	"{\"name\":\"slow\",\"on\":[\"xfs\",\"ext4\"],"
+	" \"with\":[\"4k\",\"2m\"],\"runtime\":9,"
+	" \"variants\":[\"one\",\"two\"]},"
 	"{\"name\":\"dev\",\"on\":[\"devdax\"],\"with\":[\"2m\"],"
 	" \"variants\":[]}]}";
 
@@ -87,7 +90,8 @@ static void the_sample_differs_in_variant_and_size(void **state)
 {
 	expect("nvdimm", "", false,
 	       "cut:one/xfs/4k\ncut:two/xfs/2m\ncutter/xfs/4k\n"
-	       "cut:one/ext4/4k\ncut:two/ext4/2m\n");
+	       "slow:one/xfs/4k\n"
+	       "cut:one/ext4/4k\ncut:two/ext4/2m\nslow:two/ext4/2m\n");
 }
 
 static void all_is_all_and_counted(void **state)
@@ -98,8 +102,8 @@ static void all_is_all_and_counted(void **state)
 
 	for (const char *p = got; *p; p++)
 		n += *p == '\n';
-	assert_int_equal(n, 13);
-	assert_int_equal(offered, 13);
+	assert_int_equal(n, 21);
+	assert_int_equal(offered, 21);
 	assert_null(strstr(got, "poison"));
 }
 

@@ -88,7 +88,7 @@ WORKLOAD(
 	.point = "dma-pinned",
 	.on = ON_FS,
 	.with = WITH_BOTH,
-	.runtime = 2,
+	.runtime = 6,
 	.modules = "dm-mod brd",
 	.variants = (const char *const[]){
 		"in-truncate", "out-truncate", "in-punch", "out-punch",
