@@ -25,7 +25,8 @@
  *   reach:FILE      make FILE: the test waits for it
  *   await:FILE      wait for FILE: the test makes it
  *   fill            write a file beside the run's until the disk is full
- *   touch           store to every page of the NVDIMMs
+ *   touch           store to every page of the NVDIMMs; both wait until rig's
+ *                   logs have all that was said so far
  *   noterm          ignore SIGTERM from here on
  *   exit:N, kill:N  end, by exit status or by signal
  *
@@ -103,6 +104,9 @@ static double mono(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* Bytes written to each socket. */
+static off_t said[1024];
+
 /* rig may have stopped listening: it is about to kill us. */
 static void put(int fd, const char *data, size_t len)
 {
@@ -112,6 +116,7 @@ static void put(int fd, const char *data, size_t len)
 		if (n < 0 && errno != EINTR)
 			return;
 		if (n > 0) {
+			said[fd] += n;
 			data += n;
 			len -= n;
 		}
@@ -166,7 +171,7 @@ static void take_chardev(struct qemu *q, const char *arg)
 	    !value_of(arg, "fd", fd, sizeof(fd)))
 		die("-chardev %s: not understood", arg);
 	n = atoi(fd);
-	if (fcntl(n, F_GETFD) < 0)
+	if (n >= 1024 || fcntl(n, F_GETFD) < 0)
 		die("-chardev %s: %s", arg, strerror(errno));
 	if (strcmp(id, "console") == 0)
 		q->console = n;
@@ -515,6 +520,23 @@ static void a_await(struct qemu *q, const char *arg, struct json_object *req)
 		usleep(5000);
 }
 
+static void await_log(struct qemu *q, const char *name, int fd)
+{
+	char path[5000];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/boot-%d/%s", q->run_dir, q->boot,
+		 name);
+	while (stat(path, &st) < 0 || st.st_size < said[fd])
+		usleep(1000);
+}
+
+static void await_logs(struct qemu *q)
+{
+	await_log(q, "console.log", q->console);
+	await_log(q, "events.jsonl", q->port);
+}
+
 static void a_fill(struct qemu *q, const char *arg, struct json_object *req)
 {
 	static char zeros[1 << 16];
@@ -522,6 +544,7 @@ static void a_fill(struct qemu *q, const char *arg, struct json_object *req)
 	size_t size = sizeof(zeros);
 	int fd;
 
+	await_logs(q);
 	snprintf(path, sizeof(path), "%s/ballast", q->run_dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -538,6 +561,7 @@ static void a_fill(struct qemu *q, const char *arg, struct json_object *req)
 
 static void a_touch(struct qemu *q, const char *arg, struct json_object *req)
 {
+	await_logs(q);
 	for (int i = 0; i < q->nr_pmem; i++) {
 		int fd = open(q->pmem[i], O_RDWR | O_CLOEXEC);
 		volatile char *p = mmap(NULL, q->pmem_size[i],
