@@ -44,6 +44,7 @@ struct boot {
 	struct rig_case *now;		/* the case that runs */
 	struct buf stacks;		/* of the case that hangs */
 	char *first_fail;		/* text of the case's first FAIL etc. */
+	bool step_failed;		/* something around the case did */
 	/* Clean cases share a filesystem until one is not: those that ran on
 	 * the one that is mounted for cases now; it was not checked since. */
 	struct strv group;
@@ -337,8 +338,8 @@ static void on_event(struct json_object *ev, void *arg)
 	}
 }
 
-/* First function of the stacks that says more than "it sleeps". */
-static char *top_function(const struct buf *stacks)
+/* First function of a stack that says more than "it sleeps", or NULL. */
+static char *telling_frame(const char *p, const char *end)
 {
 	static const char *const dull[] = {
 		"__schedule", "schedule", "schedule_timeout", "io_schedule",
@@ -348,11 +349,12 @@ static char *top_function(const struct buf *stacks)
 		"kernel_wait4", "__do_sys_wait4", "do_syscall_64",
 		"entry_SYSCALL_64_after_hwframe", "hrtimer_nanosleep",
 		"common_nsleep", "do_nanosleep", "pipe_read",
+		"anon_pipe_read", "vfs_read", "ksys_read",
 	};
 
-	for (const char *p = stacks->data; p && (p = strstr(p, "[<0>] "));) {
-		char fn[80];
+	while ((p = memmem(p, end - p, "[<0>] ", 6))) {
 		bool skip = false;
+		char fn[80];
 
 		p += 6;
 		if (sscanf(p, "%79[^+ \n]", fn) != 1)
@@ -363,6 +365,35 @@ static char *top_function(const struct buf *stacks)
 			return xstrdup(fn);
 	}
 	return NULL;
+}
+
+/* Where a child hangs: of its threads, as on_event() noted them, the first in
+ * uninterruptible sleep, or else the first that tells anything. */
+static char *top_function(const struct buf *stacks)
+{
+	const char *end = stacks->data + stacks->len, *next;
+	char *any = NULL;
+
+	for (const char *p = stacks->data; p && p < end; p = next) {
+		bool stuck = memmem(p, strcspn(p, "\n"), "(D)", 3);
+		char *fn;
+
+		/* A thread's frames end where a line is no frame. */
+		next = p + strcspn(p, "\n");
+		while (next < end && starts_with(next, "\n[<"))
+			next += 1 + strcspn(next + 1, "\n");
+		fn = telling_frame(p, next);
+		next += next < end;
+		if (fn && stuck) {
+			free(any);
+			return fn;
+		}
+		if (any)
+			free(fn);
+		else
+			any = fn;
+	}
+	return any;
 }
 
 /* --- what can go wrong with the VM ----------------------------------------- */
@@ -540,9 +571,8 @@ static void case_done(struct boot *b, enum case_status st, double seconds)
 
 /* --- a case ----------------------------------------------------------------- */
 
-/* A step around the case that the agent could not do. Value: is the VM still
- * good for the next case? */
-static bool step_failed(struct boot *b, const char *step, const char *why,
+/* A step around the case that the agent could not do: a finding. */
+static void step_failed(struct boot *b, const char *step, const char *why,
 			bool hung)
 {
 	_free_ char *fn = hung ? top_function(&b->stacks) : NULL;
@@ -553,7 +583,7 @@ static bool step_failed(struct boot *b, const char *step, const char *why,
 
 	observe(b, hung ? "hang" : "teardown", title, key,
 		hung ? b->stacks.data : why);
-	return false;
+	b->step_failed = true;
 }
 
 /* Kernel reports since byte @from; whether any, and whether a fatal one. */
@@ -748,7 +778,8 @@ static size_t reports_until(struct boot *b, const char *what, size_t from,
 static int run_case(struct boot *b, enum case_status *st, bool *spent)
 {
 	struct json_object *reply = NULL, *v;
-	_free_ char *why = NULL;
+	_free_ char *why = NULL, *left = NULL;
+	bool hung = false;
 	int err = before_case(b, &why);
 
 	*st = CASE_BROKEN;
@@ -771,8 +802,14 @@ static int run_case(struct boot *b, enum case_status *st, bool *spent)
 	json_object_put(reply);
 	if (err < 0 || *spent || is_devdax(b->now))
 		return err < 0 ? err : 0;
-	err = ask(b, fs_request(b, "clean", b->now), STEP_LIMIT, NULL, NULL,
+	/* Unlink and the last close may wait for what the case left, and not
+	 * come back. */
+	err = ask(b, fs_request(b, "clean", b->now), STEP_LIMIT, &left, &hung,
 		  NULL);
+	if (err > 0) {
+		step_failed(b, "removing the case's files", left, hung);
+		*spent = true;
+	}
 	return err < 0 ? err : 0;
 }
 
@@ -789,6 +826,7 @@ static int one_case(struct boot *b)
 	double start = now();
 	int err, ret;
 
+	b->step_failed = false;
 	mark(b, "begin", b->now->name);
 	err = run_case(b, &st, &spent);
 	if (!err && !spent) {
@@ -811,6 +849,8 @@ static int one_case(struct boot *b)
 		if (b->now->status == CASE_FAIL)
 			st = CASE_FAIL;
 	}
+	if (b->step_failed && (st == CASE_PASS || st == CASE_SKIP))
+		st = CASE_FAIL;
 	if (!err)
 		nr = reports_until(b, "end", from, &fatal);
 	if (err < 0) {
