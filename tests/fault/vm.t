@@ -118,4 +118,40 @@ exits 1
 json "$out" '@{$d->{findings}} == 1 && $d->{findings}[0]{kind} eq "panic" &&
 	$d->{cases}[0]{status} eq "PANIC" && $d->{boots} == 2'
 end
+
+# --- what goes where, whatever happens ------------------------------------------
+
+# quietly SCRIPT: only errors on stderr, one JSON document on stdout.
+quietly() {
+	begin "-q --json, and $1"
+	go "$1" -q --json --timeout-mul 0.02
+	case $rc in
+	0|1|125|128) ;;
+	*) bad "exit $rc" ;;
+	esac
+	json "$out" '$d->{version} == 1 && ref $d->{findings} eq "ARRAY"'
+	cmp -s "$out" "$R/findings.json" || bad 'findings.json is another one'
+	# What an error line shows of a console is indented.
+	! grep -vqE '^(rig: error: |rig: warning: |  )' "$err" ||
+		bad 'stderr has more than errors'
+	end
+}
+
+quietly 'start=exit:1'
+quietly 'start=stderr:no; start=exit:1'
+quietly 'start=deaf'
+quietly 'boot=exit:0'
+quietly 'setup=fail:no'
+quietly 'mkfs=fail:no'
+quietly 'run#1=exit:0'
+quietly 'run#1=stop'
+quietly 'run#1=kill:9'
+quietly 'run#1=hang'
+quietly 'run#1=stuck'
+quietly 'run#1=status:CRASH'
+quietly 'check#1=unclean'
+quietly 'umount#1=hang'
+quietly 'disable=fail:no'
+quietly 'poweroff=deaf'
+quietly '0.run#2=exit:0; 1.boot=exit:0; 2.boot=exit:0'
 finish
