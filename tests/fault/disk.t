@@ -142,13 +142,11 @@ says 'No space left on device; make room, or set XDG_CACHE_HOME to another disk'
 umount "$T/cache2"
 end
 
-begin 'no room for one more folder'
-small 4k "$R"
-# A folder takes an inode only: there are none left.
-mount -o remount,nr_inodes=4 "$R"
+begin 'room, but not for one more file'
+small 2m,nr_inodes=4 "$R"
 go ''
 exits 128
-one_error 'No space left on device'
+one_error "cannot make the NVDIMM's file in $R/boot-0: No space left on device"
 umount_end
 
 begin 'stdout'
