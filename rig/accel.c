@@ -152,13 +152,16 @@ static void judge(const char *qemu, const char *payload, struct accel *a)
 int accel_choose(const char *want, const char *qemu, bool force_probe,
 		 struct accel *a)
 {
+	static const char *const known[] = { "kvm", "tcg", "tcg-mt" };
 	_free_ char *path = NULL, *entry = NULL, *payload = NULL;
 	_buf_ struct buf boot = {}, old = {};
 	size_t n;
 
 	*a = (struct accel){};
-	if (strcmp(want, "kvm") == 0 || strcmp(want, "tcg") == 0) {
-		a->name = strcmp(want, "kvm") == 0 ? "kvm" : "tcg";
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(want, known[i]) != 0)
+			continue;
+		a->name = known[i];
 		snprintf(a->why, sizeof(a->why), "as asked for");
 		return 0;
 	}

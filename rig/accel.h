@@ -10,13 +10,14 @@
 #include "util.h"
 
 struct accel {
-	const char *name;	/* "kvm" or "tcg" */
+	const char *name;	/* "kvm", "tcg", or "tcg-mt": a host thread for
+				 * each CPU, only when asked for */
 	char why[160];		/* one line: what was measured */
 	bool cached;		/* the answer is remembered, not measured */
 };
 
 /*
- * @want: "auto", "kvm" or "tcg". For "auto" a small payload is timed under
+ * @want: "auto", "kvm", "tcg" or "tcg-mt". For "auto" a small payload is timed under
  * KVM, with a deadline, and under TCG, and the answer remembered for this boot
  * of the host; @force_probe measures again. 0; -EINVAL for another word; -EIO
  * when the cache cannot be written.

@@ -14,7 +14,7 @@ enum {
 static const struct argp_option kernel_options[] = {
 	{ "machine", OPT_MACHINE, "NAME", 0,
 	  "QEMU shape (`rig list machines`; nvdimm)", 1 },
-	{ "accel", OPT_ACCEL, "WHICH", 0, "auto, kvm or tcg (auto)", 1 },
+	{ "accel", OPT_ACCEL, "WHICH", 0, "auto, kvm, tcg or tcg-mt (auto)", 1 },
 	{ "kconfig", OPT_KCONFIG, "NAME[,NAME]", 0,
 	  "Add Kconfig fragments (`rig list kconfigs`)", 1 },
 	{ "config", OPT_CONFIG, "FILE", 0,

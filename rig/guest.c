@@ -171,9 +171,8 @@ static char *command_line(const struct run *r)
 	 * loglevel: WARN and the INFO lines that belong to reports of hung
 	 * tasks. panic=-1 with -no-reboot ends QEMU. devkmsg: our marks are
 	 * not rate limited. brd: the gate's RAM disk. tsc=reliable: QEMU gives
-	 * all CPUs one TSC, but a starved guest finds them apart, and then
-	 * patches jump labels in sched_clock_cpu() under the other CPU's feet,
-	 * which multi-threaded TCG does not always survive (a stray int3).
+	 * all CPUs one TSC; a starved guest finds them apart and changes its
+	 * clock in the middle.
 	 */
 	return xstrfmt("console=ttyS0 earlycon=uart8250,io,0x3f8 loglevel=7 "
 		       "panic=-1 unknown_nmi_panic panic_print=0x40 "

@@ -40,7 +40,8 @@ const struct machine *machine_find(const char *name);
 
 /*
  * QEMU's arguments for the machine's memory, CPUs and pmem devices. @backing
- * has a path for each pmem device. @accel is "kvm" or "tcg".
+ * has a path for each pmem device. @accel is struct accel's
+ * name.
  */
 void machine_args(const struct machine *m, const char *accel,
 		  char *const *backing, struct strv *argv);

@@ -194,7 +194,7 @@ static int stage_config(struct run *r)
 		return err;
 	err = accel_choose(r->o->accel, r->o->qemu, false, &r->accel);
 	if (err == -EINVAL)
-		return error("--accel takes auto, kvm or tcg, not '%s'",
+		return error("--accel takes auto, kvm, tcg or tcg-mt, not '%s'",
 			     r->o->accel), EXIT_USAGE;
 	if (err)
 		return error("cannot write the probe for KVM into the cache"),
