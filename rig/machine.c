@@ -72,10 +72,11 @@ void machine_args(const struct machine *m, const char *accel,
 	strv_push(argv, "q35,nvdimm=on");
 	strv_push(argv, "-accel");
 	/*
-	 * One host thread for all CPUs: QEMU up to 8.0 translates code without
-	 * holding its page's lock, so that a guest which patches a jump label
-	 * while another CPU runs it can go on with the old code: stray int3
-	 * oopses, hangs while booting. It is no slower on two cores.
+	 * One host thread for all CPUs: QEMU before 8.1 (its commit
+	 * deba78709ae8) translates code without holding its page's lock, so
+	 * that a guest which patches a jump label while another CPU runs it
+	 * can go on with the old code: stray int3 oopses, hangs while booting.
+	 * It is no slower on two cores.
 	 */
 	strv_push(argv, strcmp(accel, "kvm") == 0 ? "kvm" :
 			strcmp(accel, "tcg-mt") == 0 ? "tcg,thread=multi" :
