@@ -451,8 +451,11 @@ int proc_lines(char *const *argv, const struct proc_opts *o, int log_fd,
 	close(take_fd(wr));
 	d = (struct drain){ take_fd(rd), sink_lines, &sink };
 	ret = drain_all(&p, &d, 1, timeout);
-	if (sink.part.len)
+	if (sink.part.len) {
+		/* Lines before it were moved out from under the NUL. */
+		sink.part.data[sink.part.len] = '\0';
 		line(sink.part.data, arg);
+	}
 	buf_free(&sink.part);
 	cleanup_fd(&d.fd);
 	if (p.pid)
