@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Longest that the payload may take under KVM, in seconds. */
@@ -149,6 +150,23 @@ static void judge(const char *qemu, const char *payload, struct accel *a)
 		 "%.2f s under TCG", kvm, tcg < 0 ? 0 : tcg);
 }
 
+/* Which QEMU was asked: a broken one's answer is not another's. */
+static void add_qemu(struct buf *key, const char *qemu)
+{
+	_free_ char *path = find_program(qemu);
+	_free_ char *id = NULL;
+	struct stat st = {};
+	char hex[17];
+
+	if (path)
+		stat(path, &st);
+	id = xstrfmt("%s %lld %lld.%ld", path ? path : qemu,
+		     (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+		     st.st_mtim.tv_nsec);
+	hash_hex(id, strlen(id), hex);
+	buf_addf(key, "-%s", hex);
+}
+
 int accel_choose(const char *want, const char *qemu, bool force_probe,
 		 struct accel *a)
 {
@@ -170,8 +188,11 @@ int accel_choose(const char *want, const char *qemu, bool force_probe,
 	/* Another kernel or machine may answer differently; a boot may not. */
 	read_file("/proc/sys/kernel/random/boot_id", &boot);
 	buf_add(&boot, "", 0);
-	n = strcspn(boot.data, "\n");
+	boot.len = n = strcspn(boot.data, "\n");
 	boot.data[n] = '\0';
+	if (n)
+		add_qemu(&boot, qemu);
+	n = boot.len;
 	path = cache_path("accel");
 	if (!path)
 		return -EIO;

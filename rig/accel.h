@@ -19,7 +19,7 @@ struct accel {
 /*
  * @want: "auto", "kvm", "tcg" or "tcg-mt". For "auto" a small payload is timed under
  * KVM, with a deadline, and under TCG, and the answer remembered for this boot
- * of the host; @force_probe measures again. 0; -EINVAL for another word; -EIO
+ * of the host and this QEMU; @force_probe measures again. 0; -EINVAL for another word; -EIO
  * when the cache cannot be written.
  */
 int accel_choose(const char *want, const char *qemu, bool force_probe,

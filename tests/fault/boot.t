@@ -54,6 +54,13 @@ prints 'the run did not come to its end:'
 prints 'does not boot to user space: it powers off'
 end
 
+begin '`rig shell` of it'
+RIG_FAKE='boot=exit:0' rig shell "$T/bzImage" --accel tcg
+exits 125
+one_error 'does not boot to user space: it powers off'
+prints_nothing
+end
+
 begin 'namespaces that cannot be set up'
 go 'setup=fail:no region'
 exits 125
