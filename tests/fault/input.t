@@ -69,7 +69,7 @@ refuse 'modules of nowhere' 129 'has no modules for 6.1.7-fake' \
 	"$T/bzImage,$T/empty"
 refuse 'no such workload' 129 "no case 'nosuch' on machine nvdimm" \
 	"$T/bzImage" -w nosuch
-refuse 'no such accelerator' 129 "--accel takes auto, kvm or tcg, not 'x'" \
+refuse 'no such accelerator' 129 '--accel takes auto, kvm, tcg' \
 	"$T/bzImage" --accel x
 refuse 'patches for a kernel that is built' 129 'need a source tree' \
 	"$T/bzImage" --patches x.patch
