@@ -1181,6 +1181,21 @@ static void show_progress(const struct run *r, const char *what)
 		 r->cases.n, what);
 }
 
+/* From nothing to namespaces that are set up. 0 or as set_up(). */
+static int boot_up(struct boot *b)
+{
+	struct run *r = b->r;
+	int err;
+
+	progress("boot", "booting %s (%s, %s)", r->kernel.release,
+		 r->o->machine->name, r->accel.name);
+	err = start_vm(b);
+	if (err)
+		return err;
+	err = vm_wait_hello(&b->vm, boot_silence(r), boot_total(r));
+	return err ? boot_failed(b, err) : set_up(b);
+}
+
 /* 0: the boot's end was reached or another is wanted; else as one_case(). */
 static int boot_and_work(struct run *r)
 {
@@ -1192,15 +1207,7 @@ static int boot_and_work(struct run *r)
 	put_int(o, "boot", r->boots);
 	if (run_log(r, o))
 		return EXIT_RIG_FAILED;
-	progress("boot", "booting %s (%s, %s)", r->kernel.release,
-		 r->o->machine->name, r->accel.name);
-	err = start_vm(&b);
-	if (err)
-		return err;
-	err = vm_wait_hello(&b.vm, boot_silence(r), boot_total(r));
-	if (err)
-		return boot_failed(&b, err);
-	err = set_up(&b);
+	err = boot_up(&b);
 	while (!err && r->next < r->cases.n) {
 		b.now = &r->cases.v[r->next];
 		if (b.now->ns != mounted_for) {
@@ -1270,15 +1277,7 @@ int guest_shell(struct run *r)
 	struct termios raw;
 	int err, code = 0;
 
-	progress("boot", "booting %s (%s, %s)", r->kernel.release,
-		 r->o->machine->name, r->accel.name);
-	err = start_vm(&b);
-	if (err)
-		return err;
-	err = vm_wait_hello(&b.vm, boot_silence(r), boot_total(r));
-	if (err)
-		return boot_failed(&b, err);
-	err = set_up(&b);
+	err = boot_up(&b);
 	if (!err)
 		err = mount_companions(&b, -1);
 	if (err)
