@@ -65,7 +65,7 @@ int run_run(struct run_opts *o);
  * error printed. @want as run_opts.dir. */
 char *run_make_dir(const char *want);
 
-/* --- the stage that boots (guest.c) --------------------------------------- */
+/* --- the stage that boots (guest.h) --------------------------------------- */
 
 /* Boot as often as it takes and run every case. 0 or an enum rig_exit. */
 int guest_work(struct run *r);

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One boot: the machine and its NVDIMMs, the namespaces on them, and all of
+ * it given back at the end.
+ */
+#include "guest.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- the machine ---------------------------------------------------------- */
+
+void guest_wants(struct strv *modules, struct strv *programs, bool shell)
+{
+	static const char *const mods[] = {
+		"virtio_pci", "virtio_console", "nfit", "virtio_pmem",
+		"nd_pmem", "dax_pmem", "device_dax", "xfs", "ext4",
+	};
+	static const char *const progs[] = {
+		"mkfs.xfs", "xfs_repair", "mkfs.ext4", "e2fsck", "rm",
+	};
+	static const char *const shell_progs[] = { "busybox", "ndctl",
+						   "xfs_io", "xfs_db" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mods); i++)
+		strv_push(modules, mods[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(progs); i++)
+		strv_push(programs, progs[i]);
+	for (size_t i = 0; shell && i < ARRAY_SIZE(shell_progs); i++)
+		strv_push(programs, shell_progs[i]);
+}
+
+static char *command_line(const struct run *r)
+{
+	/*
+	 * loglevel: WARN and the INFO lines that belong to reports of hung
+	 * tasks. panic=-1 with -no-reboot ends QEMU. devkmsg: our marks are
+	 * not rate limited. brd: the gate's RAM disk. tsc=reliable: QEMU gives
+	 * all CPUs one TSC; a starved guest finds them apart and changes its
+	 * clock in the middle.
+	 */
+	return xstrfmt("console=ttyS0 earlycon=uart8250,io,0x3f8 loglevel=7 "
+		       "panic=-1 unknown_nmi_panic panic_print=0x40 "
+		       "printk.devkmsg=on tsc=reliable brd.rd_nr=1 brd.rd_size=65536 "
+		       "scsi_mod.scan=none%s%s",
+		       r->o->append ? " " : "", r->o->append ? r->o->append :
+							       "");
+}
+
+static void vm_config(const struct run *r, struct vm_config *c,
+		      char *const *backing, const char *append)
+{
+	*c = (struct vm_config){
+		.qemu = r->o->qemu,
+		.kernel = r->kernel.image,
+		.initrd = r->image,
+		.append = append,
+		.accel = r->accel.name,
+		.machine = r->o->machine,
+		.backing = backing,
+	};
+}
+
+char *guest_command(struct run *r)
+{
+	static char *const names[MAX_PMEM] = { "pmem0.img", "pmem1.img",
+					       "pmem2.img", "pmem3.img" };
+	_free_ char *append = command_line(r);
+	_strv_ struct strv argv = {};
+	struct vm_config c;
+
+	vm_config(r, &c, names, append);
+	vm_args(&c, 3, 4, 5, &argv);
+	return shell_join(argv.v);
+}
+
+/*
+ * The NVDIMMs' files: sparse, and without a name unless they are to be kept,
+ * so that nothing is left behind however rig ends.
+ */
+static int make_backing(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+	int n = 0;
+
+	for (int i = 0; i < MAX_PMEM + 1; i++)
+		b->backing[i] = -1;
+	for (; m->pmem[n].mib; n++) {
+		_free_ char *path = xstrfmt("%s/pmem%d.img", b->dir, n);
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			      0600);
+
+		if (fd < 0)
+			return -errno;
+		b->backing[n] = fd;
+		if (!b->r->o->keep)
+			unlink(path);
+		if (ftruncate(fd, (off_t)m->pmem[n].mib << 20) < 0)
+			return -errno;
+		strv_pushf(&b->paths, "/proc/self/fd/%d", fd);
+	}
+	return 0;
+}
+
+static int start_vm(struct boot *b)
+{
+	_free_ char *append = command_line(b->r);
+	struct vm_config c;
+	int err;
+
+	b->dir = xstrfmt("%s/boot-%d", b->r->dir, b->r->boots++);
+	if (mkdir(b->dir, 0777) < 0)
+		return error("cannot make %s: %s", b->dir, strerror(errno)),
+		       EXIT_RIG_FAILED;
+	err = make_backing(b);
+	if (err)
+		return error("cannot make the NVDIMM's file in %s: %s", b->dir,
+			     strerror(-err)), EXIT_RIG_FAILED;
+	vm_config(b->r, &c, b->paths.v, append);
+	c.dir = b->dir;
+	c.keep_fds = b->backing;
+	b->vm.on_event = boot_on_event;
+	b->vm.patience = b->r->o->timeout_mul;
+	b->vm.arg = b;
+	err = vm_start(&b->vm, &c);
+	if (err == -EINTR)
+		return EXIT_INTERRUPTED;
+	if (err)
+		return error("cannot start %s: %s", c.qemu, strerror(-err)),
+		       EXIT_RIG_FAILED;
+	return 0;
+}
+
+void boot_free(struct boot *b)
+{
+	vm_free(&b->vm);
+	for (int *fd = b->backing; *fd >= 0; fd++)
+		close(*fd);
+	strv_free(&b->paths);
+	json_object_put(b->ns);
+	buf_free(&b->stacks);
+	strv_free(&b->group);
+	free(b->group_fs);
+	free(b->first_fail);
+	free(b->dir);
+}
+
+/* --- namespaces ----------------------------------------------------------- */
+
+/* What the agent says of the namespaces is what was asked for. */
+static bool namespaces_fit(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+	struct json_object *list = NULL;
+	size_t n = 0;
+
+	while (m->ns[n].mode)
+		n++;
+	if (!json_object_object_get_ex(b->ns, "namespaces", &list) ||
+	    !json_object_is_type(list, json_type_array) ||
+	    json_object_array_length(list) < n)
+		return false;
+	while (n--)
+		if (!guest_get(json_object_array_get_idx(list, n), "dev") ||
+		    !guest_get(json_object_array_get_idx(list, n), "name"))
+			return false;
+	return true;
+}
+
+static int set_up(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+	struct json_object *req = guest_msg("cmd", "modules"),
+			   *list = json_object_new_array(), *nss;
+	_strv_ struct strv mods = {}, progs = {};
+	_free_ char *why = NULL;
+	int err;
+
+	guest_wants(&mods, &progs, false);
+	cases_wants(b->r->describe, &b->r->cases, &mods, &progs);
+	for (size_t i = 0; i < mods.n; i++)
+		json_object_array_add(list, json_object_new_string(mods.v[i]));
+	json_object_object_add(req, "load", list);
+	err = boot_ask(b, req, 60, &why, NULL, NULL);
+	req = guest_msg("cmd", "setup");
+	nss = json_object_new_array();
+	for (const struct machine_ns *n = m->ns; n->mode; n++) {
+		struct json_object *o = guest_msg("mode", n->mode);
+
+		guest_put(o, "map", n->map);
+		guest_put_int(o, "region", n->region);
+		guest_put_int(o, "labels", m->pmem[n->region].kind ==
+						   PMEM_NVDIMM_LABELS);
+		json_object_object_add(o, "size", json_object_new_int64(
+						  (int64_t)n->mib << 20));
+		json_object_array_add(nss, o);
+	}
+	json_object_object_add(req, "namespaces", nss);
+	if (err) {
+		json_object_put(req);
+	} else {
+		err = boot_ask(b, req, 120, &why, NULL, &b->ns);
+	}
+	if (!err && !namespaces_fit(b)) {
+		why = xstrdup("the agent does not name them");
+		err = 1;
+	}
+	if (err > 0) {
+		_free_ char *title = xstrfmt("%s: the guest cannot set up its namespaces: %s",
+					     b->r->kernel.spec, why);
+
+		return boot_cannot_test(b, "setup", title, NULL);
+	}
+	return err < 0 ? boot_lost_early(b, err, "namespaces were set up") : 0;
+}
+
+int boot_up(struct boot *b)
+{
+	struct run *r = b->r;
+	int err;
+
+	progress("boot", "booting %s (%s, %s)", r->kernel.release,
+		 r->o->machine->name, r->accel.name);
+	err = start_vm(b);
+	if (err)
+		return err;
+	err = vm_wait_hello(&b->vm, boot_silence(r), boot_total(r));
+	return err ? boot_failed(b, err) : set_up(b);
+}
+
+int boot_mount_companions(struct boot *b, int but)
+{
+	const struct machine *m = b->r->o->machine;
+
+	for (int i = 0; m->ns[i].mode; i++) {
+		_free_ char *fs = xstrndup(m->ns[i].fs,
+					   strcspn(m->ns[i].fs, " "));
+		struct rig_case c = { .ns = i, .fs = fs };
+		_free_ char *why = NULL;
+		int err;
+
+		if (i == but || strcmp(m->ns[i].mode, "fsdax") != 0)
+			continue;
+		err = boot_ask(b, boot_fs_request(b, "mkfs", &c), STEP_LIMIT,
+			       &why, NULL, NULL);
+		if (!err)
+			err = boot_ask(b, boot_fs_request(b, "mount", &c),
+				       STEP_LIMIT, &why, NULL, NULL);
+		if (err > 0) {
+			_free_ char *title = xstrfmt("%s: the guest cannot make its filesystems: %s",
+						     b->r->kernel.spec, why);
+
+			return boot_cannot_test(b, "setup", title, NULL);
+		}
+		if (err < 0)
+			return boot_lost_early(b, err, "filesystems were made");
+	}
+	return 0;
+}
+
+static int unmount_companion(struct boot *b, int ns)
+{
+	struct rig_case c = { .ns = ns, .fs = "" };
+
+	return boot_ask(b, boot_fs_request(b, "umount", &c), STEP_LIMIT, NULL,
+			NULL, NULL);
+}
+
+int boot_take_namespace(struct boot *b, int ns)
+{
+	struct rig_case c = { .ns = ns, .fs = "" };
+	_free_ char *why = NULL;
+	bool hung = false;
+	int err = boot_ask(b, boot_fs_request(b, "umount", &c), STEP_LIMIT,
+			   &why, &hung, NULL);
+
+	if (err > 0)
+		boot_step_failed(b, "umount", why, hung);
+	return err < 0 ? boot_lost(b, err, "filesystems were unmounted") ?: 1 :
+			 err;
+}
+
+int boot_renew_namespace(struct boot *b, int ns)
+{
+	static const char *const steps[] = { "disable", "enable" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct json_object *o = guest_msg("cmd", steps[i]);
+		_free_ char *why = NULL, *step = NULL;
+		bool hung = false;
+		int err;
+
+		guest_put(o, "ns", guest_get(boot_ns(b, ns), "name"));
+		err = boot_ask(b, o, STEP_LIMIT, &why, &hung, NULL);
+		if (err > 0) {
+			step = xstrfmt("namespace %s", steps[i]);
+			boot_step_failed(b, step, why, hung);
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int boot_tear_down(struct boot *b)
+{
+	const struct machine *m = b->r->o->machine;
+
+	b->now = NULL;
+	for (int i = 0; m->ns[i].mode; i++) {
+		struct json_object *o = guest_msg("cmd", "disable");
+		_free_ char *why = NULL;
+		bool hung = false;
+		int err = strcmp(m->ns[i].mode, "fsdax") == 0 ?
+				  unmount_companion(b, i) : 0;
+
+		guest_put(o, "ns", guest_get(boot_ns(b, i), "name"));
+		if (err >= 0)
+			err = boot_ask(b, o, STEP_LIMIT, &why, &hung, NULL);
+		else
+			json_object_put(o);
+		if (err > 0) {
+			boot_step_failed(b, "namespace disable", why, hung);
+			return 0;
+		}
+		if (err < 0)
+			return boot_lost(b, err, "namespaces were disabled");
+	}
+	if (boot_ask(b, guest_msg("cmd", "poweroff"), 10, NULL, NULL,
+		     NULL) == 0)
+		vm_wait_exit(&b->vm, boot_scaled(b, 10));
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Driving the guest, inside: run.h has what the other stages call. Each file
+ * calls only those above it:
+ *   guest-request.c  requests, events, and the lines of host.jsonl
+ *   guest-lost.c     what goes wrong, made a finding or an error
+ *   guest-boot.c     a VM with its namespaces, from nothing and back
+ *   guest-case.c     one case and its filesystem
+ *   guest.c, guest-shell.c   all cases, or a shell
+ *
+ * Nothing here outlives its boot but what is in struct run.
+ */
+#ifndef RIG_GUEST_H
+#define RIG_GUEST_H
+
+#include "run.h"
+#include "vm.h"
+
+/* Limit of a step around a case, in seconds on the reference guest. */
+#define STEP_LIMIT 30.0
+#define MAX_PMEM 4
+/* Bytes of stacks that are kept, of one case or one hang. */
+#define MAX_STACKS ((size_t)1 << 20)
+
+struct boot {
+	struct run *r;
+	struct vm vm;
+	char *dir;
+	int backing[MAX_PMEM + 1];	/* fds, ended by -1 */
+	struct strv paths;
+	struct json_object *ns;		/* the agent's reply to setup */
+	struct rig_case *now;		/* the case that runs */
+	struct buf stacks;		/* of the case that hangs */
+	char *first_fail;		/* text of the case's first FAIL etc. */
+	bool step_failed;		/* something around the case did */
+	/* Clean cases share a filesystem until one is not: those that ran on
+	 * the one that is mounted for cases now; it was not checked since. */
+	struct strv group;
+	char *group_fs;			/* NULL: none is mounted */
+	int group_ns;
+};
+#define BOOT_INIT(run) { .r = (run), .vm = VM_INIT, .backing = { -1 } }
+#define _boot_ __cleanup(boot_free)
+
+/* --- guest-request.c ------------------------------------------------------- */
+
+/* { @key: @value }, owned by the caller. */
+struct json_object *guest_msg(const char *key, const char *value);
+/* One member more; a NULL @value adds none. */
+void guest_put(struct json_object *o, const char *key, const char *value);
+void guest_put_int(struct json_object *o, const char *key, int value);
+/* A member's value, @o's own; NULL, @fallback or false when there is none. */
+const char *guest_get(struct json_object *o, const char *key);
+int guest_get_int(struct json_object *o, const char *key, int fallback);
+bool guest_is_true(struct json_object *o, const char *key);
+
+/*
+ * A line to host.jsonl: something that the host saw to be wrong with the
+ * kernel, in the case that runs. @kind is the finding's; what has the same
+ * @key is the same finding; @text (or NULL) is shown below @title.
+ */
+void boot_observe(struct boot *b, const char *kind, const char *title,
+		  const char *key, const char *text);
+
+/* Seconds on the reference guest as seconds on this one. */
+double boot_scaled(const struct boot *b, double seconds);
+/* Seconds that a boot may take in all, and be silent for. */
+double boot_total(const struct run *r);
+double boot_silence(const struct run *r);
+
+/*
+ * One command; @req is put. @limit is in seconds on the reference guest. 0: it
+ * went well, and *@out (where not NULL) is the reply, owned by the caller. 1:
+ * the agent says that it did not; *@why (where not NULL) is its reason, owned
+ * by the caller, and *@hung (where not NULL) whether it did not end in time:
+ * b->stacks has where. -errno as vm_request(): the VM is not what it was.
+ */
+int boot_ask(struct boot *b, struct json_object *req, double limit, char **why,
+	     bool *hung, struct json_object **out);
+/* What the agent said of namespace @i of the machine's; b->ns's own. */
+struct json_object *boot_ns(struct boot *b, int i);
+/* A request @cmd about the filesystem of @c: mkfs, mount, umount, check,
+ * clean. Of @c only ns and fs are looked at. */
+struct json_object *boot_fs_request(struct boot *b, const char *cmd,
+				    const struct rig_case *c);
+/* "rig: @what @name" into the kernel log. A guest that does not take it will
+ * not take the next request either, which says so. */
+void boot_mark(struct boot *b, const char *what, const char *name);
+
+/* vm.on_event, with vm.arg the boot: notes stacks and the first FAIL. */
+void boot_on_event(struct json_object *ev, void *arg);
+
+/* --- guest-lost.c ---------------------------------------------------------- */
+
+/* The case that runs did not end within its time: a finding. @reply is that
+ * to its run request. */
+void boot_case_hangs(struct boot *b, struct json_object *reply);
+/* Something around a case that the agent could not do, @why and @hung as
+ * boot_ask() gave them: a finding. */
+void boot_step_failed(struct boot *b, const char *step, const char *why,
+		      bool hung);
+
+/*
+ * vm_*() returned @err while @doing (a clause: "a case ran"): write down what
+ * it means for the kernel. 0 when the run can go on with another boot, else an
+ * enum rig_exit; with its error printed, unless it is EXIT_INTERRUPTED.
+ */
+int boot_lost(struct boot *b, int err, const char *doing);
+
+/*
+ * A boot that does not get to its first case, by what the agent could not do,
+ * by @err of vm_*() while @doing, and by @err of vm_wait_hello(). Only the
+ * run's first boot ends it at once: a kernel that ran cases before is tried
+ * once more. Returns an enum rig_exit, EXIT_CANNOT_TEST where it is the
+ * kernel's fault; what it is was printed.
+ */
+int boot_cannot_test(struct boot *b, const char *kind, const char *title,
+		     const char *text);
+int boot_lost_early(struct boot *b, int err, const char *doing);
+int boot_failed(struct boot *b, int err);
+
+/* --- guest-boot.c ---------------------------------------------------------- */
+
+/* From nothing to namespaces that are set up, in @b as BOOT_INIT() made it.
+ * 0 or an enum rig_exit, as boot_cannot_test(). */
+int boot_up(struct boot *b);
+
+/* The other namespaces' filesystems: there, and mounted, all the time. @but
+ * gets none; -1: all get one. As boot_up(). */
+int boot_mount_companions(struct boot *b, int but);
+/* The namespace that a case is about to use has no companion's filesystem any
+ * more. As boot_one_case(). */
+int boot_take_namespace(struct boot *b, int ns);
+/* Struct pages made anew: disabled and enabled. As boot_ask(); a step that
+ * fails is written down. */
+int boot_renew_namespace(struct boot *b, int ns);
+
+/* Everything given back, then off. What fails here is a finding. 0, or an enum
+ * rig_exit. */
+int boot_tear_down(struct boot *b);
+/* QEMU is killed if it still runs. */
+void boot_free(struct boot *b);
+
+/* --- guest-case.c ---------------------------------------------------------- */
+
+/*
+ * The case b->now, from its begin mark to its end mark, in b->r->cases and
+ * host.jsonl. 0: go on in this VM; 1: go on in another; an enum rig_exit above
+ * that.
+ */
+int boot_one_case(struct boot *b);
+
+#endif
