@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The live census: a thread of its own samples the watched namespaces into
+ * census.bin while the guest runs.
+ */
+#ifndef RIG_CENSUS_LIVE_H
+#define RIG_CENSUS_LIVE_H
+
+#include "census-log.h"
+
+struct census_live;
+
+/* Start sampling into a new file at @path, @hz times a second (0: only the
+ * frames asked for). NULL with errno set. */
+struct census_live *census_live_new(const char *path, double hz);
+
+/*
+ * Sample @c, the namespace numbered @ns, from now on; NULL: no more. @c stays
+ * the caller's, and in use until this is called again for @ns (it returns when
+ * the thread does not look any more). A namespace that was made anew under the
+ * reader (census_is_current() no more) is not sampled until it is set again.
+ */
+void census_live_watch(struct census_live *l, unsigned int ns,
+		       const struct census_ns *c, int32_t idle_ref);
+
+void census_live_mark(struct census_live *l, const char *text);
+/* A frame of every watched namespace at once, by the caller's thread. */
+void census_live_frame(struct census_live *l);
+
+/* Stop the thread and close the file. 0 or the first write's -errno. */
+int census_live_free(struct census_live *l);
+
+#endif
