@@ -111,7 +111,7 @@ build/tests/fake-qemu: build/tests/fake-qemu.o
 
 # Coverage-guided, for FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60
-fuzz_src := rig/scan.c rig/patterns.c rig/finding.c rig/util.c rig/progress.c
+fuzz_src := $(wildcard rig/scan*.c) rig/patterns.c rig/finding.c rig/util.c rig/progress.c
 build/fuzz-scan: tests/fuzz-scan.c $(fuzz_src)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
