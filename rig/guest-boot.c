@@ -171,23 +171,29 @@ static bool namespaces_fit(struct boot *b)
 	return true;
 }
 
-static int set_up(struct boot *b)
+/* As boot_ask(). */
+static int load_modules(struct boot *b, char **why)
 {
-	const struct machine *m = b->r->o->machine;
 	struct json_object *req = guest_msg("cmd", "modules"),
-			   *list = json_object_new_array(), *nss;
+			   *list = json_object_new_array();
 	_strv_ struct strv mods = {}, progs = {};
-	_free_ char *why = NULL;
-	int err;
 
 	guest_wants(&mods, &progs, false);
 	cases_wants(b->r->describe, &b->r->cases, &mods, &progs);
 	for (size_t i = 0; i < mods.n; i++)
 		json_object_array_add(list, json_object_new_string(mods.v[i]));
 	json_object_object_add(req, "load", list);
-	err = boot_ask(b, req, 60, &why, NULL, NULL);
-	req = guest_msg("cmd", "setup");
-	nss = json_object_new_array();
+	return boot_ask(b, req, 60, why, NULL);
+}
+
+/* b->ns, fit for boot_ns(). As boot_ask(). */
+static int make_namespaces(struct boot *b, char **why)
+{
+	const struct machine *m = b->r->o->machine;
+	struct json_object *req = guest_msg("cmd", "setup"),
+			   *list = json_object_new_array();
+	int err;
+
 	for (const struct machine_ns *n = m->ns; n->mode; n++) {
 		struct json_object *o = guest_msg("mode", n->mode);
 
@@ -197,29 +203,19 @@ static int set_up(struct boot *b)
 						   PMEM_NVDIMM_LABELS);
 		json_object_object_add(o, "size", json_object_new_int64(
 						  (int64_t)n->mib << 20));
-		json_object_array_add(nss, o);
+		json_object_array_add(list, o);
 	}
-	json_object_object_add(req, "namespaces", nss);
-	if (err) {
-		json_object_put(req);
-	} else {
-		err = boot_ask(b, req, 120, &why, NULL, &b->ns);
-	}
-	if (!err && !namespaces_fit(b)) {
-		why = xstrdup("the agent does not name them");
-		err = 1;
-	}
-	if (err > 0) {
-		_free_ char *title = xstrfmt("%s: the guest cannot set up its namespaces: %s",
-					     b->r->kernel.spec, why);
-
-		return boot_cannot_test(b, "setup", title, NULL);
-	}
-	return err < 0 ? boot_lost_early(b, err, "namespaces were set up") : 0;
+	json_object_object_add(req, "namespaces", list);
+	err = boot_ask(b, req, 120, why, &b->ns);
+	if (err || namespaces_fit(b))
+		return err;
+	*why = xstrdup("the agent does not name them");
+	return 1;
 }
 
 int boot_up(struct boot *b)
 {
+	_free_ char *why = NULL;
 	struct run *r = b->r;
 	int err;
 
@@ -229,7 +225,24 @@ int boot_up(struct boot *b)
 	if (err)
 		return err;
 	err = vm_wait_hello(&b->vm, boot_silence(r), boot_total(r));
-	return err ? boot_failed(b, err) : set_up(b);
+	if (err)
+		return boot_failed(b, err);
+	err = load_modules(b, &why);
+	if (!err)
+		err = make_namespaces(b, &why);
+	return err ? boot_setup_failed(b, err, why, "set up its namespaces",
+				       "namespaces were set up") : 0;
+}
+
+/* --- filesystems, and the way back ---------------------------------------- */
+
+int boot_make_fs(struct boot *b, const struct rig_case *c, char **why)
+{
+	int err = boot_ask(b, boot_fs_request(b, "mkfs", c), STEP_LIMIT, why,
+			   NULL);
+
+	return err ? err : boot_ask(b, boot_fs_request(b, "mount", c),
+				    STEP_LIMIT, why, NULL);
 }
 
 int boot_mount_companions(struct boot *b, int but)
@@ -245,19 +258,11 @@ int boot_mount_companions(struct boot *b, int but)
 
 		if (i == but || strcmp(m->ns[i].mode, "fsdax") != 0)
 			continue;
-		err = boot_ask(b, boot_fs_request(b, "mkfs", &c), STEP_LIMIT,
-			       &why, NULL, NULL);
-		if (!err)
-			err = boot_ask(b, boot_fs_request(b, "mount", &c),
-				       STEP_LIMIT, &why, NULL, NULL);
-		if (err > 0) {
-			_free_ char *title = xstrfmt("%s: the guest cannot make its filesystems: %s",
-						     b->r->kernel.spec, why);
-
-			return boot_cannot_test(b, "setup", title, NULL);
-		}
-		if (err < 0)
-			return boot_lost_early(b, err, "filesystems were made");
+		err = boot_make_fs(b, &c, &why);
+		if (err)
+			return boot_setup_failed(b, err, why,
+						 "make its filesystems",
+						 "filesystems were made");
 	}
 	return 0;
 }
@@ -267,43 +272,34 @@ static int unmount_companion(struct boot *b, int ns)
 	struct rig_case c = { .ns = ns, .fs = "" };
 
 	return boot_ask(b, boot_fs_request(b, "umount", &c), STEP_LIMIT, NULL,
-			NULL, NULL);
+			NULL);
 }
 
 int boot_take_namespace(struct boot *b, int ns)
 {
 	struct rig_case c = { .ns = ns, .fs = "" };
-	_free_ char *why = NULL;
-	bool hung = false;
-	int err = boot_ask(b, boot_fs_request(b, "umount", &c), STEP_LIMIT,
-			   &why, &hung, NULL);
+	int err = boot_step(b, boot_fs_request(b, "umount", &c), STEP_LIMIT,
+			    "umount", NULL);
 
-	if (err > 0)
-		boot_step_failed(b, "umount", why, hung);
 	return err < 0 ? boot_lost(b, err, "filesystems were unmounted") ?: 1 :
 			 err;
 }
 
+/* @cmd is "disable" or "enable". As boot_step(). */
+static int namespace_step(struct boot *b, const char *cmd, int ns)
+{
+	struct json_object *o = guest_msg("cmd", cmd);
+	_free_ char *step = xstrfmt("namespace %s", cmd);
+
+	guest_put(o, "ns", guest_get(boot_ns(b, ns), "name"));
+	return boot_step(b, o, STEP_LIMIT, step, NULL);
+}
+
 int boot_renew_namespace(struct boot *b, int ns)
 {
-	static const char *const steps[] = { "disable", "enable" };
+	int err = namespace_step(b, "disable", ns);
 
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		struct json_object *o = guest_msg("cmd", steps[i]);
-		_free_ char *why = NULL, *step = NULL;
-		bool hung = false;
-		int err;
-
-		guest_put(o, "ns", guest_get(boot_ns(b, ns), "name"));
-		err = boot_ask(b, o, STEP_LIMIT, &why, &hung, NULL);
-		if (err > 0) {
-			step = xstrfmt("namespace %s", steps[i]);
-			boot_step_failed(b, step, why, hung);
-		}
-		if (err)
-			return err;
-	}
-	return 0;
+	return err ? err : namespace_step(b, "enable", ns);
 }
 
 int boot_tear_down(struct boot *b)
@@ -312,26 +308,17 @@ int boot_tear_down(struct boot *b)
 
 	b->now = NULL;
 	for (int i = 0; m->ns[i].mode; i++) {
-		struct json_object *o = guest_msg("cmd", "disable");
-		_free_ char *why = NULL;
-		bool hung = false;
 		int err = strcmp(m->ns[i].mode, "fsdax") == 0 ?
 				  unmount_companion(b, i) : 0;
 
-		guest_put(o, "ns", guest_get(boot_ns(b, i), "name"));
 		if (err >= 0)
-			err = boot_ask(b, o, STEP_LIMIT, &why, &hung, NULL);
-		else
-			json_object_put(o);
-		if (err > 0) {
-			boot_step_failed(b, "namespace disable", why, hung);
-			return 0;
-		}
+			err = namespace_step(b, "disable", i);
 		if (err < 0)
 			return boot_lost(b, err, "namespaces were disabled");
+		if (err)
+			return 0;
 	}
-	if (boot_ask(b, guest_msg("cmd", "poweroff"), 10, NULL, NULL,
-		     NULL) == 0)
+	if (boot_ask(b, guest_msg("cmd", "poweroff"), 10, NULL, NULL) == 0)
 		vm_wait_exit(&b->vm, boot_scaled(b, 10));
 	return 0;
 }

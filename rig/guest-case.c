@@ -37,11 +37,7 @@ static int before_case(struct boot *b, char **why)
 
 	if (is_devdax(b->now) || joins_group(b, b->now))
 		return 0;
-	err = boot_ask(b, boot_fs_request(b, "mkfs", b->now), STEP_LIMIT, why,
-		       NULL, NULL);
-	if (!err)
-		err = boot_ask(b, boot_fs_request(b, "mount", b->now),
-			       STEP_LIMIT, why, NULL, NULL);
+	err = boot_make_fs(b, b->now, why);
 	if (!err) {
 		b->group_fs = xstrdup(b->now->fs);
 		b->group_ns = b->now->ns;
@@ -82,22 +78,16 @@ static void suspect_group(struct boot *b, const char *output)
 static int after_case(struct boot *b)
 {
 	struct json_object *reply = NULL;
-	_free_ char *why = NULL;
-	bool hung = false;
 	int err;
 
 	if (is_devdax(b->now) || !b->group_fs)
 		return 0;
-	err = boot_ask(b, boot_fs_request(b, "umount", b->now), STEP_LIMIT,
-		       &why, &hung, NULL);
-	if (err > 0)
-		boot_step_failed(b, "umount", why, hung);
+	err = boot_step(b, boot_fs_request(b, "umount", b->now), STEP_LIMIT,
+			"umount", NULL);
 	if (err)
 		return err;
-	err = boot_ask(b, boot_fs_request(b, "check", b->now), STEP_LIMIT * 2,
-		       &why, &hung, &reply);
-	if (err > 0)
-		boot_step_failed(b, "check", why, hung);
+	err = boot_step(b, boot_fs_request(b, "check", b->now), STEP_LIMIT * 2,
+			"check", &reply);
 	if (!err && !guest_is_true(reply, "clean"))
 		suspect_group(b, guest_get(reply, "output"));
 	json_object_put(reply);
@@ -107,17 +97,9 @@ static int after_case(struct boot *b)
 
 /* --- a case --------------------------------------------------------------- */
 
-/* Kernel reports since byte @from; whether any, and whether a fatal one. */
-static bool reports_since(struct boot *b, size_t from, bool *fatal, size_t *n)
+static bool is_good(enum case_status st)
 {
-	_kreports_ struct kreports rep = {};
-
-	scan_console(b->vm.console.data + from, b->vm.console.len - from, 0,
-		     &rep);
-	for (size_t i = 0; i < rep.n; i++)
-		*fatal |= rep.v[i].fatal;
-	*n = rep.n;
-	return rep.n;
+	return st == CASE_PASS || st == CASE_SKIP;
 }
 
 /*
@@ -128,12 +110,15 @@ static size_t reports_until(struct boot *b, const char *what, size_t from,
 			    bool *fatal)
 {
 	_free_ char *text = xstrfmt("rig: %s %s", what, b->now->name);
-	size_t nr = 0;
+	_kreports_ struct kreports rep = {};
 
 	boot_mark(b, what, b->now->name);
 	vm_wait_console(&b->vm, text, from, boot_scaled(b, 5));
-	reports_since(b, from, fatal, &nr);
-	return nr;
+	scan_console(b->vm.console.data + from, b->vm.console.len - from, 0,
+		     &rep);
+	for (size_t i = 0; i < rep.n; i++)
+		*fatal |= rep.v[i].fatal;
+	return rep.n;
 }
 
 static enum case_status status_of(struct json_object *reply)
@@ -157,7 +142,7 @@ static struct json_object *run_request(struct boot *b)
 	guest_put(o, "variant", c->variant);
 	guest_put(o, "fs", c->fs);
 	guest_put(o, "size", c->size);
-	if (strcmp(c->fs, "devdax") != 0)
+	if (!is_devdax(c))
 		guest_put(o, "mnt", mnt);
 	guest_put(o, "dev", guest_get(boot_ns(b, c->ns), "dev"));
 	guest_put(o, "ns", guest_get(boot_ns(b, c->ns), "name"));
@@ -171,8 +156,7 @@ static struct json_object *run_request(struct boot *b)
 static int run_case(struct boot *b, enum case_status *st, bool *spent)
 {
 	struct json_object *reply = NULL, *v;
-	_free_ char *why = NULL, *left = NULL;
-	bool hung = false;
+	_free_ char *why = NULL;
 	int err = before_case(b, &why);
 
 	*st = CASE_BROKEN;
@@ -180,7 +164,7 @@ static int run_case(struct boot *b, enum case_status *st, bool *spent)
 		if (!is_devdax(b->now))
 			strv_push(&b->group, b->now->name);
 		err = boot_ask(b, run_request(b), b->now->runtime * 4 + 20,
-			       &why, NULL, &reply);
+			       &why, &reply);
 	}
 	if (err > 0 && !b->first_fail)
 		b->first_fail = take_ptr(why);
@@ -197,12 +181,9 @@ static int run_case(struct boot *b, enum case_status *st, bool *spent)
 		return err < 0 ? err : 0;
 	/* Unlink and the last close may wait for what the case left, and not
 	 * come back. */
-	err = boot_ask(b, boot_fs_request(b, "clean", b->now), STEP_LIMIT,
-		       &left, &hung, NULL);
-	if (err > 0) {
-		boot_step_failed(b, "removing the case's files", left, hung);
-		*spent = true;
-	}
+	err = boot_step(b, boot_fs_request(b, "clean", b->now), STEP_LIMIT,
+			"removing the case's files", NULL);
+	*spent = err > 0;
 	return err < 0 ? err : 0;
 }
 
@@ -231,7 +212,7 @@ int boot_one_case(struct boot *b)
 {
 	const struct cases *all = &b->r->cases;
 	enum case_status st;
-	size_t from = b->vm.console.len, nr = 0;
+	size_t from = b->vm.console.len, nr;
 	bool fatal = false, spent = false, clean;
 	double start = now();
 	int err, ret;
@@ -242,7 +223,7 @@ int boot_one_case(struct boot *b)
 	if (!err && !spent) {
 		nr = reports_until(b, "ran", from, &fatal);
 		clean = !nr && !b->now->owns_fs && !b->now->alone &&
-			(st == CASE_PASS || st == CASE_SKIP);
+			is_good(st);
 		b->now->status = st;
 		/* The next one goes on here, if all is well and it may. */
 		if (clean && b->r->next + 1 < all->n &&
@@ -259,7 +240,7 @@ int boot_one_case(struct boot *b)
 		if (b->now->status == CASE_FAIL)
 			st = CASE_FAIL;
 	}
-	if (b->step_failed && (st == CASE_PASS || st == CASE_SKIP))
+	if (b->step_failed && is_good(st))
 		st = CASE_FAIL;
 	if (!err)
 		nr = reports_until(b, "end", from, &fatal);
@@ -272,7 +253,7 @@ int boot_one_case(struct boot *b)
 			  now() - start);
 		return 1;
 	}
-	clean = !nr && !b->now->owns_fs && (st == CASE_PASS || st == CASE_SKIP);
+	clean = !nr && !b->now->owns_fs && is_good(st);
 	case_done(b, st, now() - start);
 	if (spent || fatal)
 		return 1;

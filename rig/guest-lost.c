@@ -86,18 +86,26 @@ void boot_case_hangs(struct boot *b, struct json_object *reply)
 	boot_observe(b, "hang", title, key, b->stacks.data);
 }
 
-void boot_step_failed(struct boot *b, const char *step, const char *why,
-		      bool hung)
+int boot_step(struct boot *b, struct json_object *req, double limit,
+	      const char *step, struct json_object **out)
 {
-	_free_ char *fn = hung ? top_function(&b->stacks) : NULL;
-	_free_ char *title = hung ?
-		xstrfmt("%s hangs%s%s", step, fn ? " in " : "", fn ? fn : "") :
-		xstrfmt("%s fails: %s", step, why);
-	_free_ char *key = xstrfmt("%s %s", step, hung && fn ? fn : "fails");
+	_free_ char *why = NULL, *fn = NULL, *title = NULL, *key = NULL;
+	int err = boot_ask(b, req, limit, &why, out);
 
-	boot_observe(b, hung ? "hang" : "teardown", title, key,
-		     hung ? b->stacks.data : why);
+	if (err <= 0)
+		return err;
+	if (b->hung) {
+		fn = top_function(&b->stacks);
+		title = xstrfmt("%s hangs%s%s", step, fn ? " in " : "",
+				fn ? fn : "");
+	} else {
+		title = xstrfmt("%s fails: %s", step, why);
+	}
+	key = xstrfmt("%s %s", step, fn ? fn : "fails");
+	boot_observe(b, b->hung ? "hang" : "teardown", title, key,
+		     b->hung ? b->stacks.data : why);
 	b->step_failed = true;
+	return err;
 }
 
 /* --- the last words ------------------------------------------------------- */
@@ -126,6 +134,13 @@ static char *tail(const char *text, size_t len)
 		lines += text[from - 1] == '\n';
 	from += lines == 3;
 	return legible(text + from, len - from);
+}
+
+/* What the guest said last. */
+static char *console_tail(const struct boot *b)
+{
+	return tail(b->vm.console.len ? b->vm.console.data : "",
+		    b->vm.console.len);
 }
 
 /* What QEMU itself said; "" when it said nothing. */
@@ -195,8 +210,7 @@ static void guest_hangs(struct boot *b, const char *doing)
 static void vm_died(struct boot *b, const char *doing)
 {
 	_free_ char *title = NULL, *key = NULL, *qemu = qemu_words(b);
-	_free_ char *guest = tail(b->vm.console.data ? b->vm.console.data : "",
-				  b->vm.console.len);
+	_free_ char *guest = console_tail(b);
 	_free_ char *text = xstrfmt("QEMU said: %s\nits console ended:\n%s",
 				    *qemu ? qemu : "nothing", guest);
 	int status = b->vm.exit_status;
@@ -252,8 +266,9 @@ int boot_lost(struct boot *b, int err, const char *doing)
 
 /* --- a boot without a case ------------------------------------------------ */
 
-int boot_cannot_test(struct boot *b, const char *kind, const char *title,
-		     const char *text)
+/* EXIT_CANNOT_TEST: said, and written down as a finding of @kind. */
+static int cannot_test(struct boot *b, const char *kind, const char *title,
+		       const char *text)
 {
 	_buf_ struct buf indented = {};
 
@@ -271,16 +286,19 @@ int boot_cannot_test(struct boot *b, const char *kind, const char *title,
 	return EXIT_CANNOT_TEST;
 }
 
-int boot_lost_early(struct boot *b, int err, const char *doing)
+int boot_setup_failed(struct boot *b, int err, const char *why,
+		      const char *what, const char *doing)
 {
 	_free_ char *title = NULL;
-	int ret = boot_lost(b, err, doing);
+	int ret = err < 0 ? boot_lost(b, err, doing) : 0;
 
 	if (ret)
 		return ret;
-	title = xstrfmt("%s: %s while %s", b->r->kernel.spec,
-			vm_strerror(&b->vm, err), doing);
-	return boot_cannot_test(b, "setup", title, NULL);
+	title = err < 0 ? xstrfmt("%s: %s while %s", b->r->kernel.spec,
+				  vm_strerror(&b->vm, err), doing) :
+			  xstrfmt("%s: the guest cannot %s: %s",
+				  b->r->kernel.spec, what, why);
+	return cannot_test(b, "setup", title, NULL);
 }
 
 /* Why the guest did not come up, in words. */
@@ -324,7 +342,8 @@ static bool refuses_kernel(const char *words)
 
 int boot_failed(struct boot *b, int err)
 {
-	_free_ char *problem = NULL, *title = NULL, *words = NULL;
+	_free_ char *problem = NULL, *title = NULL, *words = NULL,
+		     *last = NULL;
 	int ret;
 
 	vm_stop(&b->vm);
@@ -347,8 +366,6 @@ int boot_failed(struct boot *b, int err)
 	problem = boot_problem(b, err);
 	title = xstrfmt("%s does not boot to user space: %s; its console: %s/console.log",
 			b->r->kernel.spec, problem, b->dir);
-	free(take_ptr(words));
-	words = tail(b->vm.console.data ? b->vm.console.data : "",
-		     b->vm.console.len);
-	return boot_cannot_test(b, "boot", title, words);
+	last = console_tail(b);
+	return cannot_test(b, "boot", title, last);
 }

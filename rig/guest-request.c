@@ -126,7 +126,7 @@ static char *text_of(struct json_object *o, const char *key)
 }
 
 int boot_ask(struct boot *b, struct json_object *req, double limit, char **why,
-	     bool *hung, struct json_object **out)
+	     struct json_object **out)
 {
 	struct json_object *reply = NULL;
 	int err;
@@ -134,12 +134,12 @@ int boot_ask(struct boot *b, struct json_object *req, double limit, char **why,
 	limit = boot_scaled(b, limit);
 	json_object_object_add(req, "timeout", json_object_new_double(limit));
 	buf_free(&b->stacks);
+	b->hung = false;
 	err = vm_request(&b->vm, req, limit + boot_scaled(b, GRACE), &reply);
 	if (!err && !guest_is_true(reply, "ok")) {
 		if (why)
 			*why = text_of(reply, "error") ?: xstrdup("?");
-		if (hung)
-			*hung = guest_is_true(reply, "hung");
+		b->hung = guest_is_true(reply, "hung");
 		err = 1;
 	}
 	if (out && !err)
@@ -176,7 +176,7 @@ void boot_mark(struct boot *b, const char *what, const char *name)
 	struct json_object *o = guest_msg("cmd", "mark");
 
 	guest_put(o, "text", text);
-	boot_ask(b, o, 10, NULL, NULL, NULL);
+	boot_ask(b, o, 10, NULL, NULL);
 }
 
 /* --- events --------------------------------------------------------------- */

@@ -10,12 +10,6 @@
 /* Boots without a single case done, before the run gives up. */
 #define MAX_BARREN 2
 
-static void show_progress(const struct run *r, const char *what)
-{
-	progress("run", "[%zu/%zu] %s", r->next + (r->next < r->cases.n),
-		 r->cases.n, what);
-}
-
 /* 0: the boot's end was reached or another is wanted; else an enum rig_exit. */
 static int boot_and_work(struct run *r)
 {
@@ -28,19 +22,21 @@ static int boot_and_work(struct run *r)
 		return EXIT_RIG_FAILED;
 	err = boot_up(&b);
 	while (!err && r->next < r->cases.n) {
-		b.now = &r->cases.v[r->next];
-		if (b.now->ns != mounted_for) {
-			struct rig_case *c = take_ptr(b.now);
+		struct rig_case *c = &r->cases.v[r->next];
 
+		if (c->ns != mounted_for) {
+			/* What goes wrong here is no case's. */
+			b.now = NULL;
 			err = mounted_for < 0 ?
 				      boot_mount_companions(&b, c->ns) :
 				      boot_take_namespace(&b, c->ns);
 			mounted_for = c->ns;
-			b.now = c;
 			if (err)
 				break;
 		}
-		show_progress(r, b.now->name);
+		b.now = c;
+		progress("run", "[%zu/%zu] %s", r->next + 1, r->cases.n,
+			 c->name);
 		err = boot_one_case(&b);
 		if (r->log_failed)
 			err = EXIT_RIG_FAILED;

@@ -30,8 +30,9 @@ struct boot {
 	struct strv paths;
 	struct json_object *ns;		/* the agent's reply to setup */
 	struct rig_case *now;		/* the case that runs */
-	struct buf stacks;		/* of the case that hangs */
-	char *first_fail;		/* text of the case's first FAIL etc. */
+	bool hung;			/* the last request did */
+	struct buf stacks;		/* of what hung in it */
+	char *first_fail;		/* text of its first FAIL, SKIP... */
 	bool step_failed;		/* something around the case did */
 	/* Clean cases share a filesystem until one is not: those that ran on
 	 * the one that is mounted for cases now; it was not checked since. */
@@ -42,7 +43,7 @@ struct boot {
 #define BOOT_INIT(run) { .r = (run), .vm = VM_INIT, .backing = { -1 } }
 #define _boot_ __cleanup(boot_free)
 
-/* --- guest-request.c ------------------------------------------------------- */
+/* --- guest-request.c ------------------------------------------------------ */
 
 /* { @key: @value }, owned by the caller. */
 struct json_object *guest_msg(const char *key, const char *value);
@@ -72,11 +73,10 @@ double boot_silence(const struct run *r);
  * One command; @req is put. @limit is in seconds on the reference guest. 0: it
  * went well, and *@out (where not NULL) is the reply, owned by the caller. 1:
  * the agent says that it did not; *@why (where not NULL) is its reason, owned
- * by the caller, and *@hung (where not NULL) whether it did not end in time:
- * b->stacks has where. -errno as vm_request(): the VM is not what it was.
+ * by the caller. -errno as vm_request(): the VM is not what it was.
  */
 int boot_ask(struct boot *b, struct json_object *req, double limit, char **why,
-	     bool *hung, struct json_object **out);
+	     struct json_object **out);
 /* What the agent said of namespace @i of the machine's; b->ns's own. */
 struct json_object *boot_ns(struct boot *b, int i);
 /* A request @cmd about the filesystem of @c: mkfs, mount, umount, check,
@@ -90,15 +90,15 @@ void boot_mark(struct boot *b, const char *what, const char *name);
 /* vm.on_event, with vm.arg the boot: notes stacks and the first FAIL. */
 void boot_on_event(struct json_object *ev, void *arg);
 
-/* --- guest-lost.c ---------------------------------------------------------- */
+/* --- guest-lost.c --------------------------------------------------------- */
 
 /* The case that runs did not end within its time: a finding. @reply is that
  * to its run request. */
 void boot_case_hangs(struct boot *b, struct json_object *reply);
-/* Something around a case that the agent could not do, @why and @hung as
- * boot_ask() gave them: a finding. */
-void boot_step_failed(struct boot *b, const char *step, const char *why,
-		      bool hung);
+/* As boot_ask(), for a step around a case, named @step for people: that it
+ * fails or hangs is a finding. */
+int boot_step(struct boot *b, struct json_object *req, double limit,
+	      const char *step, struct json_object **out);
 
 /*
  * vm_*() returned @err while @doing (a clause: "a case ran"): write down what
@@ -108,22 +108,23 @@ void boot_step_failed(struct boot *b, const char *step, const char *why,
 int boot_lost(struct boot *b, int err, const char *doing);
 
 /*
- * A boot that does not get to its first case, by what the agent could not do,
- * by @err of vm_*() while @doing, and by @err of vm_wait_hello(). Only the
- * run's first boot ends it at once: a kernel that ran cases before is tried
- * once more. Returns an enum rig_exit, EXIT_CANNOT_TEST where it is the
- * kernel's fault; what it is was printed.
+ * A boot that does not get to its first case. vm_wait_hello() returned @err,
+ * or boot_ask() did, with @why, when the guest was to @what (of 1) or while
+ * @doing (of -errno). Returns an enum rig_exit, printed like boot_lost()'s:
+ * EXIT_CANNOT_TEST where rig itself did not fail.
  */
-int boot_cannot_test(struct boot *b, const char *kind, const char *title,
-		     const char *text);
-int boot_lost_early(struct boot *b, int err, const char *doing);
 int boot_failed(struct boot *b, int err);
+int boot_setup_failed(struct boot *b, int err, const char *why,
+		      const char *what, const char *doing);
 
-/* --- guest-boot.c ---------------------------------------------------------- */
+/* --- guest-boot.c --------------------------------------------------------- */
 
 /* From nothing to namespaces that are set up, in @b as BOOT_INIT() made it.
- * 0 or an enum rig_exit, as boot_cannot_test(). */
+ * 0 or an enum rig_exit, as boot_failed(). */
 int boot_up(struct boot *b);
+
+/* The filesystem of @c, made and mounted. As boot_ask(). */
+int boot_make_fs(struct boot *b, const struct rig_case *c, char **why);
 
 /* The other namespaces' filesystems: there, and mounted, all the time. @but
  * gets none; -1: all get one. As boot_up(). */
@@ -131,8 +132,7 @@ int boot_mount_companions(struct boot *b, int but);
 /* The namespace that a case is about to use has no companion's filesystem any
  * more. As boot_one_case(). */
 int boot_take_namespace(struct boot *b, int ns);
-/* Struct pages made anew: disabled and enabled. As boot_ask(); a step that
- * fails is written down. */
+/* Struct pages made anew: disabled and enabled. As boot_step(). */
 int boot_renew_namespace(struct boot *b, int ns);
 
 /* Everything given back, then off. What fails here is a finding. 0, or an enum
@@ -141,7 +141,7 @@ int boot_tear_down(struct boot *b);
 /* QEMU is killed if it still runs. */
 void boot_free(struct boot *b);
 
-/* --- guest-case.c ---------------------------------------------------------- */
+/* --- guest-case.c --------------------------------------------------------- */
 
 /*
  * The case b->now, from its begin mark to its end mark, in b->r->cases and
