@@ -267,19 +267,18 @@ int boot_mount_companions(struct boot *b, int but)
 	return 0;
 }
 
-static int unmount_companion(struct boot *b, int ns)
+/* Fine with one that is not mounted. As boot_step(). */
+static int unmount(struct boot *b, int ns)
 {
 	struct rig_case c = { .ns = ns, .fs = "" };
 
-	return boot_ask(b, boot_fs_request(b, "umount", &c), STEP_LIMIT, NULL,
-			NULL);
+	return boot_step(b, boot_fs_request(b, "umount", &c), STEP_LIMIT,
+			 "umount", NULL);
 }
 
 int boot_take_namespace(struct boot *b, int ns)
 {
-	struct rig_case c = { .ns = ns, .fs = "" };
-	int err = boot_step(b, boot_fs_request(b, "umount", &c), STEP_LIMIT,
-			    "umount", NULL);
+	int err = unmount(b, ns);
 
 	return err < 0 ? boot_lost(b, err, "filesystems were unmounted") ?: 1 :
 			 err;
@@ -309,9 +308,9 @@ int boot_tear_down(struct boot *b)
 	b->now = NULL;
 	for (int i = 0; m->ns[i].mode; i++) {
 		int err = strcmp(m->ns[i].mode, "fsdax") == 0 ?
-				  unmount_companion(b, i) : 0;
+				  unmount(b, i) : 0;
 
-		if (err >= 0)
+		if (!err)
 			err = namespace_step(b, "disable", i);
 		if (err < 0)
 			return boot_lost(b, err, "namespaces were disabled");
