@@ -105,8 +105,8 @@ void take_func(const char *p, size_t len, char *out, size_t size);
 /* The expressions of a row. */
 enum row_re { ROW_RE, ROW_AUX, ROW_MORE, ROW_LAST, ROW_END, NR_ROW_RES };
 
-/* A row's named groups, "" where not set. Cut off at their sizes: they are
- * words and lines, not text. */
+/* A row's named groups, "" where not set; @func as take_func() leaves it. Cut
+ * off at their sizes: they are words and lines, not text. */
 struct row_values {
 	char func[128], at[192], msg[256];
 };
@@ -120,7 +120,6 @@ const struct pattern *row_find(const struct line *l);
  * PATTERN_FLOAT one. @l then begins there. */
 const struct pattern *row_find_inside(struct line *l);
 
-/* @row may be NULL, which stands for &pattern_cut. */
 bool row_has(const struct pattern *row, enum row_re re);
 /* Does @row have this expression, and does it match @l? @v may be NULL. */
 bool row_match(const struct pattern *row, enum row_re re, const struct line *l,
@@ -136,7 +135,7 @@ bool is_generic(const char *func);
 enum { MAX_ROWS = 8 };		/* rows remembered for one report */
 
 struct rep {
-	const struct pattern *row;	/* NULL: a bare "[ cut here ]" */
+	const struct pattern *row;	/* &pattern_cut: a bare "[ cut here ]" */
 	const struct pattern *block;	/* row that ended the head, if any */
 	const struct pattern *rows[MAX_ROWS];
 	int nr_rows;
@@ -236,8 +235,11 @@ struct slot *open_new(struct open_reps *o, const struct line *l,
 		      const struct line *rule, const char *case_name);
 /* The open report that got a line of this caller last, or NULL. */
 struct slot *open_latest(struct open_reps *o, uint64_t caller);
-/* Whose line is @l, NULL: nobody's, which is @part of a report, or takes @row
- * (of a head), or is a panic, or begins another CPU's answer to a stall? */
+/*
+ * Whose line is @l, NULL: nobody's, where it is @part of a report; where it
+ * takes @row, which is of a head; where it is a panic, which may only say how
+ * an earlier report ended; where it begins another CPU's answer to a stall?
+ */
 struct slot *open_for_part(struct open_reps *o, const struct line *l,
 			   enum part part);
 struct slot *open_for_row(struct open_reps *o, const struct pattern *row,

@@ -24,7 +24,8 @@ void open_close(struct open_reps *o, struct rep *r)
 	o->closed[o->nr_closed++] = r;
 }
 
-static void slot_add(struct open_reps *o, const struct line *l, struct rep *r)
+static struct slot *slot_add(struct open_reps *o, const struct line *l,
+			     struct rep *r)
 {
 	/* Its other slots, if any, are no reason to close @r itself. */
 	for (int i = 0; o->nr_slots == MAX_OPEN; i++) {
@@ -33,8 +34,9 @@ static void slot_add(struct open_reps *o, const struct line *l, struct rep *r)
 		else if (i == MAX_OPEN - 1)
 			o->nr_slots--;
 	}
-	o->slots[o->nr_slots++] = (struct slot){
+	o->slots[o->nr_slots] = (struct slot){
 		.caller = l->caller, .rep = r, .used = l->no };
+	return &o->slots[o->nr_slots++];
 }
 
 void open_close_all(struct open_reps *o)
@@ -107,8 +109,7 @@ struct slot *open_new(struct open_reps *o, const struct line *l,
 			i++;
 		}
 	}
-	slot_add(o, l, rep_new(l, rule, case_name));
-	return &o->slots[o->nr_slots - 1];
+	return slot_add(o, l, rep_new(l, rule, case_name));
 }
 
 void open_feed(struct open_reps *o, struct slot *t, const struct line *l,
@@ -130,10 +131,8 @@ struct slot *open_for_row(struct open_reps *o, const struct pattern *row,
 	bool generic = false, best_text = false;
 	struct row_values v;
 
-	if (row->flags & PATTERN_BLOCK && row_match(row, ROW_RE, l, &v)) {
-		take_func(v.func, strlen(v.func), v.func, sizeof(v.func));
+	if (row->flags & PATTERN_BLOCK && row_match(row, ROW_RE, l, &v))
 		generic = is_generic(v.func);
-	}
 	for (int i = 0; i < o->nr_slots; i++) {
 		struct slot *t = &o->slots[i];
 		bool text = rep_is_text(t->rep);
@@ -152,48 +151,49 @@ struct slot *open_for_row(struct open_reps *o, const struct pattern *row,
 
 static bool caused_by(const struct panic_cause *c, const struct rep *r)
 {
-	const struct pattern *row = r->row ? r->row : &pattern_cut;
-
-	return (!c->kind || !strcmp(c->kind, row->kind)) &&
+	return (!c->kind || !strcmp(c->kind, r->row->kind)) &&
 	       (!c->fatal || r->fatal) &&
 	       (!c->pid || r->pid < 0 || r->pid == c->pid) &&
-	       !(row->flags & PATTERN_IGNORE);
+	       !(r->row->flags & PATTERN_IGNORE);
 }
 
-/* The panic that an earlier report ended in is part of that report. */
+/* The latest report, open or closed, that ended in a panic of cause @c; one of
+ * @caller's own before others. A closed one is taken from among the closed. */
+static struct rep *find_cause(struct open_reps *o, const struct panic_cause *c,
+			      uint64_t caller)
+{
+	const struct slot *own = open_latest(o, caller);
+
+	if (own && caused_by(c, own->rep))
+		return own->rep;
+	for (int i = o->nr_slots; i-- > 0;)
+		if (caused_by(c, o->slots[i].rep))
+			return o->slots[i].rep;
+	for (int i = o->nr_closed; i-- > 0;) {
+		struct rep *r = o->closed[i];
+
+		if (!caused_by(c, r))
+			continue;
+		memmove(o->closed + i, o->closed + i + 1,
+			(--o->nr_closed - i) * sizeof(o->closed[0]));
+		return r;
+	}
+	return NULL;
+}
+
 struct slot *open_for_panic(struct open_reps *o, const struct line *l)
 {
 	const struct panic_cause *c = panic_cause_of(l);
-	struct slot *t = open_latest(o, l->caller);
-	struct rep *r = NULL;
+	struct rep *r = c ? find_cause(o, c, l->caller) : NULL;
 
-	if (!c)
-		return NULL;
-	if (t && caused_by(c, t->rep))
-		r = t->rep;
-	for (int i = o->nr_slots; !r && i-- > 0;)
-		if (caused_by(c, o->slots[i].rep))
-			r = o->slots[i].rep;
-	for (int i = o->nr_closed; !r && i-- > 0;) {
-		if (!caused_by(c, o->closed[i]))
-			continue;
-		r = o->closed[i];
-		memmove(o->closed + i, o->closed + i + 1,
-			(--o->nr_closed - i) * sizeof(o->closed[0]));
-	}
 	if (!r)
 		return NULL;
 	r->fatal = r->panic = true;
 	r->in_stack = false;
-	for (t = NULL; !t;) {
-		for (int i = 0; i < o->nr_slots; i++)
-			if (o->slots[i].rep == r &&
-			    o->slots[i].caller == l->caller)
-				t = &o->slots[i];
-		if (!t)
-			slot_add(o, l, r);
-	}
-	return t;
+	for (int i = o->nr_slots; i-- > 0;)
+		if (o->slots[i].rep == r && o->slots[i].caller == l->caller)
+			return &o->slots[i];
+	return slot_add(o, l, r);
 }
 
 struct slot *open_for_answer(struct open_reps *o, const struct line *l)
@@ -203,10 +203,8 @@ struct slot *open_for_answer(struct open_reps *o, const struct line *l)
 	for (int i = o->nr_slots; i-- > 0;) {
 		struct rep *r = o->slots[i].rep;
 
-		if (!r->row || !(r->row->flags & PATTERN_RIP))
-			continue;
-		slot_add(o, l, r);
-		return &o->slots[o->nr_slots - 1];
+		if (r->row->flags & PATTERN_RIP)
+			return slot_add(o, l, r);
 	}
 	return NULL;
 }

@@ -39,7 +39,8 @@ struct rep *rep_new(const struct line *l, const struct line *rule,
 	struct rep *r = xcalloc(1, sizeof(*r));
 
 	r->cpu = r->pid = -1;
-	r->shape = PATTERN_WARN;
+	r->row = &pattern_cut;
+	r->shape = r->row->shape;
 	r->time = r->last_time = l->time;
 	r->start = l->off;
 	r->case_name = case_name ? xstrdup(case_name) : NULL;
@@ -91,7 +92,7 @@ bool rep_can_join(const struct rep *r, const struct pattern *row,
 		return text || block;
 	if (r->part >= PART_MODULES)
 		return false;
-	if (!r->row)
+	if (r->row == &pattern_cut)
 		return text || block;
 	return text || (block && r->block && row->flags & PATTERN_FATAL &&
 			r->block->flags & PATTERN_FATAL);
@@ -124,8 +125,6 @@ static bool is_panic_end(const struct line *l)
 
 bool rep_is_more(const struct rep *r, const struct line *l)
 {
-	if (r->panic && is_panic_end(l))
-		return true;
 	return row_match(r->row, ROW_END, l, NULL) ||
 	       row_match(r->row, ROW_MORE, l, NULL) ||
 	       (r->block && r->block != r->row &&
@@ -201,20 +200,27 @@ static const char *in_tree(const char *path)
 	return top ? top : path;
 }
 
+/* Those that @r has not, or, where @v @wins, all. */
+static void take_values(struct rep *r, const struct row_values *v, bool wins)
+{
+	struct row_values *val = &r->val;
+
+	if (*v->func && (wins || !*val->func))
+		memcpy(val->func, v->func, sizeof(val->func));
+	if (*v->at && (wins || !*val->at))
+		snprintf(val->at, sizeof(val->at), "%s", in_tree(v->at));
+	if (*v->msg && (wins || !*val->msg))
+		memcpy(val->msg, v->msg, sizeof(val->msg));
+}
+
 void rep_take_row(struct rep *r, const struct pattern *row,
 		  const struct line *l)
 {
-	struct row_values v = {};
-	bool wins = !r->row || row < r->row;
+	struct row_values v;
+	bool wins = r->row == &pattern_cut || row < r->row;
 
-	row_match(row, ROW_RE, l, &v);
-	take_func(v.func, strlen(v.func), v.func, sizeof(v.func));
-	if (*v.func && (wins || !*r->val.func))
-		memcpy(r->val.func, v.func, sizeof(v.func));
-	if (*v.at && (wins || !*r->val.at))
-		snprintf(r->val.at, sizeof(r->val.at), "%s", in_tree(v.at));
-	if (*v.msg && (wins || !*r->val.msg))
-		memcpy(r->val.msg, v.msg, sizeof(v.msg));
+	if (row_match(row, ROW_RE, l, &v))
+		take_values(r, &v, wins);
 	if (r->nr_rows < MAX_ROWS)
 		r->rows[r->nr_rows++] = row;
 	if (wins) {
@@ -237,33 +243,9 @@ void rep_take_row(struct rep *r, const struct pattern *row,
 	r->done = r->over = r->shape == PATTERN_LINE;
 }
 
-bool rep_feed(struct rep *r, const struct line *l, enum part part)
+/* What a line of this form says. True when the report ends with it. */
+static bool take_part(struct rep *r, const struct line *l, enum part part)
 {
-	struct row_values v = {};
-
-	/* Kernels before 5.14 do not mark the ends of a stack. */
-	if (r->in_stack && !r->marked && part != PART_FRAME &&
-	    part != PART_STACK_BEGIN && !is_register(part) && stack_ended(r))
-		return true;
-	append(r, l);
-	if (!r->aux_done && row_match(r->row, ROW_AUX, l, &v)) {
-		r->aux_done = true;
-		if (*v.func)
-			take_func(v.func, strlen(v.func), r->val.func,
-				  sizeof(r->val.func));
-		if (*v.at)
-			snprintf(r->val.at, sizeof(r->val.at), "%s",
-				 in_tree(v.at));
-		if (*v.msg)
-			memcpy(r->val.msg, v.msg, sizeof(v.msg));
-	}
-	if (!r->last_seen && row_match(r->row, ROW_LAST, l, NULL))
-		r->last_seen = true;
-	if (part == PART_NONE && r->lines > 1 &&
-	    row_match(r->row, ROW_END, l, NULL)) {
-		r->done = true;
-		return true;
-	}
 	switch (part) {
 	case PART_NONE:
 		if ((r->panic || r->shape == PATTERN_PANIC) && is_panic_end(l))
@@ -281,32 +263,50 @@ bool rep_feed(struct rep *r, const struct line *l, enum part part)
 		break;
 	case PART_STACK_BEGIN:
 		r->marked = true;
-		break;
+		return false;
 	case PART_FRAME:
 		r->in_stack = true;
 		/* Of lockdep's many stacks the last is the one that did it. */
-		if (!*r->frame &&
-		    (!row_has(r->row, ROW_LAST) || r->last_seen)) {
-			line_frame_func(l, r->frame, sizeof(r->frame));
-			if (is_generic(r->frame))
-				*r->frame = '\0';
-		}
+		if (*r->frame || (row_has(r->row, ROW_LAST) && !r->last_seen))
+			break;
+		line_frame_func(l, r->frame, sizeof(r->frame));
+		if (is_generic(r->frame))
+			*r->frame = '\0';
 		break;
-	case PART_STACK_END:
-		if (r->part < part)
-			r->part = part;
-		return stack_ended(r);
 	case PART_END:
 		r->done = true;
-		if (r->shape != PATTERN_DIE && !r->panic)
-			return true;
 		break;
 	default:
 		break;
 	}
-	if (r->part < part && part != PART_STACK_BEGIN)
+	if (r->part < part)
 		r->part = part;
-	return r->lines > MAX_BODY;
+	if (part == PART_STACK_END)
+		return stack_ended(r);
+	return part == PART_END && r->shape != PATTERN_DIE && !r->panic;
+}
+
+bool rep_feed(struct rep *r, const struct line *l, enum part part)
+{
+	struct row_values v;
+
+	/* Kernels before 5.14 do not mark the ends of a stack. */
+	if (r->in_stack && !r->marked && part != PART_FRAME &&
+	    part != PART_STACK_BEGIN && !is_register(part) && stack_ended(r))
+		return true;
+	append(r, l);
+	if (!r->aux_done && row_match(r->row, ROW_AUX, l, &v)) {
+		r->aux_done = true;
+		take_values(r, &v, true);
+	}
+	if (!r->last_seen && row_match(r->row, ROW_LAST, l, NULL))
+		r->last_seen = true;
+	if (part == PART_NONE && r->lines > 1 &&
+	    row_match(r->row, ROW_END, l, NULL)) {
+		r->done = true;
+		return true;
+	}
+	return take_part(r, l, part) || r->lines > MAX_BODY;
 }
 
 bool rep_wants(struct rep *r, const struct line *l)

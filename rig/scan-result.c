@@ -13,8 +13,23 @@ enum { COUNTERS = 4096 };
 struct counter {
 	uint64_t hash;
 	unsigned int n;
-	size_t index;		/* in kreports, once n >= SCAN_KEEP */
+	size_t index;		/* in kreports, of the last that was kept */
 };
+
+/* Addresses, pids, counts and sizes differ each time; the digit of "int3" is a
+ * part of its name. */
+static void add_stable(struct buf *b, const char *msg)
+{
+	for (unsigned char prev = ' '; *msg; prev = *msg++) {
+		if (!isdigit((unsigned char)*msg) || isalnum(prev)) {
+			buf_add(b, msg, 1);
+			continue;
+		}
+		buf_add(b, "N", 1);
+		while (isxdigit((unsigned char)msg[1]) || msg[1] == 'x')
+			msg++;
+	}
+}
 
 /* Function and values into a template; see struct pattern. */
 static void expand(struct buf *b, const char *tpl, const struct rep *r,
@@ -58,30 +73,17 @@ static void expand(struct buf *b, const char *tpl, const struct rep *r,
 			continue;
 		}
 		empty |= !*val;
-		if (!key || val != r->val.msg) {
+		if (key && val == r->val.msg)
+			add_stable(b, val);
+		else
 			buf_add(b, val, strlen(val));
-			continue;
-		}
-		/* Addresses, pids, counts and sizes differ each time; the
-		 * digit of "int3" is a part of its name. */
-		for (char prev = ' '; *val; prev = *val++) {
-			if (!isdigit((unsigned char)*val) || isalnum(prev)) {
-				buf_add(b, val, 1);
-				continue;
-			}
-			buf_add(b, "N", 1);
-			while (isxdigit((unsigned char)val[1]) || val[1] == 'x')
-				val++;
-		}
 	}
 }
 
 /* The function the report is about: the first one that tells anything. */
 static const char *rep_func(const struct rep *r)
 {
-	const struct pattern *row = r->row ? r->row : &pattern_cut;
-
-	if (row->flags & PATTERN_RIP) {
+	if (r->row->flags & PATTERN_RIP) {
 		if (*r->rip && !is_generic(r->rip))
 			return r->rip;
 		return r->frame;
@@ -115,6 +117,15 @@ static struct counter *count_of(struct results *res, const struct kreport *k)
 	return c;
 }
 
+static void kreport_free(struct kreport *k)
+{
+	free(k->title);
+	free(k->key);
+	free(k->site);
+	free(k->case_name);
+	free(k->text);
+}
+
 void results_init(struct results *res, struct kreports *out, size_t from)
 {
 	*out = (struct kreports){};
@@ -124,8 +135,9 @@ void results_init(struct results *res, struct kreports *out, size_t from)
 
 void results_add(struct results *res, struct rep *r)
 {
-	const struct pattern *row = r->row ? r->row : &pattern_cut;
+	const struct pattern *row = r->row;
 	_buf_ struct buf title = {}, key = {};
+	struct kreports *out = res->out;
 	struct kreport k = {};
 	struct counter *c;
 	const char *func;
@@ -155,20 +167,15 @@ void results_add(struct results *res, struct rep *r)
 	rep_free(r);
 
 	c = count_of(res, &k);
-	if (++c->n > SCAN_KEEP && c->index < res->out->n) {
-		struct kreports one = { .v = &k, .n = 1 };
-
-		res->out->v[c->index].count++;
-		one.v = xcalloc(1, sizeof(k));
-		one.v[0] = k;
-		kreports_free(&one);
+	if (++c->n > SCAN_KEEP) {
+		out->v[c->index].count++;
+		kreport_free(&k);
 		return;
 	}
-	c->index = res->out->n;
-	if (!(res->out->n & (res->out->n - 1)))
-		res->out->v = xrealloc(res->out->v, (res->out->n ? res->out->n * 2 : 1) *
-				     sizeof(k));
-	res->out->v[res->out->n++] = k;
+	c->index = out->n;
+	if (!(out->n & (out->n - 1)))
+		out->v = xrealloc(out->v, (out->n ? out->n * 2 : 1) * sizeof(k));
+	out->v[out->n++] = k;
 }
 
 static int by_start(const void *a, const void *b)
@@ -187,13 +194,8 @@ void results_end(struct results *res)
 
 void kreports_free(struct kreports *r)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->v[i].title);
-		free(r->v[i].key);
-		free(r->v[i].site);
-		free(r->v[i].case_name);
-		free(r->v[i].text);
-	}
+	for (size_t i = 0; i < r->n; i++)
+		kreport_free(&r->v[i]);
 	free(r->v);
 	*r = (struct kreports){};
 }

@@ -68,7 +68,7 @@ void rows_init(void)
 
 static const struct code *code_of(const struct pattern *p)
 {
-	return p && p != &pattern_cut ? &codes[p - patterns] : &cut_code;
+	return p != &pattern_cut ? &codes[p - patterns] : &cut_code;
 }
 
 /* The named group of the last match, cut off at @size; "" where not set. */
@@ -99,6 +99,7 @@ static bool re_match(const pcre2_code *re, const char *p, size_t len,
 	hit = pcre2_match(re, (PCRE2_SPTR)p, len, 0, 0, md, NULL) >= 0;
 	if (hit && v) {
 		group(md, "func", v->func, sizeof(v->func));
+		take_func(v->func, strlen(v->func), v->func, sizeof(v->func));
 		group(md, "at", v->at, sizeof(v->at));
 		group(md, "msg", v->msg, sizeof(v->msg));
 	}

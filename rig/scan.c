@@ -114,50 +114,26 @@ static bool feed_marker(struct scan *s, const struct line *l)
 	return true;
 }
 
-static void feed(struct scan *s, struct line *l)
+/* Does @l, which could begin a report, go on with @r? A page dump within a
+ * KASAN report, "XFS (dev): " after one of its kind: the same event. */
+static bool goes_on(const struct rep *r, const struct pattern *row,
+		    const struct line *l)
+{
+	if (r->panic || rep_has_row(r, row))
+		return false;
+	if (r->shape == PATTERN_UNTIL && !r->done &&
+	    row->flags & (PATTERN_TEXT | PATTERN_IGNORE))
+		return true;
+	return row->shape != PATTERN_PANIC && rep_is_more(r, l);
+}
+
+/* A line is classed, and given to the report it belongs to or begins. */
+static void feed_kernel(struct scan *s, struct line *l)
 {
 	struct open_reps *o = &s->open;
 	const struct pattern *row;
 	struct slot *t;
 	enum part part;
-
-	l->no = ++s->lines;
-	/* A console taken over by another CPU shows its last record again. */
-	if (l->len == strlen(REPLAY) && !memcmp(l->raw, REPLAY, l->len)) {
-		s->replay = true;
-		return;
-	}
-	if (!line_parse(l, s->stamped))
-		return;
-	if (s->replay) {
-		s->replay = false;
-		if (s->last_raw && l->len == s->last_len &&
-		    !memcmp(l->raw, s->last_raw, l->len))
-			return;
-	}
-	s->last_raw = l->raw;
-	s->last_len = l->len;
-	if (!l->blen)
-		return;
-	if (o->nr_slots)
-		open_close_stale(o, l);
-
-	switch (*l->body) {
-	case 'L':
-		if (line_starts(l, "Linux version "))
-			open_close_all(o);
-		break;
-	case 'r':
-		if (feed_marker(s, l))
-			return;
-		break;
-	case '=':
-		if (!o->nr_slots && line_is_rule(l)) {
-			s->rule = *l;
-			return;
-		}
-		break;
-	}
 
 	part = o->nr_slots || *l->body == '-' ? line_part(l) : PART_NONE;
 	if (part == PART_CUT) {
@@ -178,25 +154,52 @@ static void feed(struct scan *s, struct line *l)
 			return;
 		}
 	}
-	t = o->nr_slots ? open_latest(o, l->caller) : NULL;
-	if (row && t && !t->rep->panic && !rep_has_row(t->rep, row)) {
-		struct rep *r = t->rep;
-		bool body = r->shape == PATTERN_UNTIL && !r->done &&
-			    row->flags & (PATTERN_TEXT | PATTERN_IGNORE);
-
-		/* A page dump within a KASAN report, "XFS (dev): " after one
-		 * of its kind: the same event goes on. */
-		if (body ||
-		    (row->shape != PATTERN_PANIC && rep_is_more(r, l))) {
-			open_feed(o, t, l, PART_NONE);
-			return;
-		}
-	}
-	if (row)
+	t = open_latest(o, l->caller);
+	if (row && t && goes_on(t->rep, row, l))
+		open_feed(o, t, l, PART_NONE);
+	else if (row)
 		feed_row(s, row, l);
-	else if (t || (l->caller && o->nr_slots))
+	else
 		feed_other(s, l);
-	if (o->nr_slots && line_is_rule(l))
+}
+
+/* A console taken over by another CPU shows its last record again. */
+static bool is_replayed(struct scan *s, const struct line *l)
+{
+	bool again = s->replay && s->last_raw && l->len == s->last_len &&
+		     !memcmp(l->raw, s->last_raw, l->len);
+
+	s->replay = false;
+	s->last_raw = l->raw;
+	s->last_len = l->len;
+	return again;
+}
+
+static void feed(struct scan *s, struct line *l)
+{
+	struct open_reps *o = &s->open;
+	bool rule;
+
+	l->no = ++s->lines;
+	if (l->len == strlen(REPLAY) && !memcmp(l->raw, REPLAY, l->len)) {
+		s->replay = true;
+		return;
+	}
+	if (!line_parse(l, s->stamped) || is_replayed(s, l) || !l->blen)
+		return;
+	open_close_stale(o, l);
+	if (line_starts(l, "Linux version "))
+		open_close_all(o);
+	if (feed_marker(s, l))
+		return;
+	rule = line_is_rule(l);
+	if (rule && !o->nr_slots) {
+		s->rule = *l;
+		return;
+	}
+	feed_kernel(s, l);
+	/* One that ended the last report is not above the next one's title. */
+	if (rule && o->nr_slots)
 		s->rule = *l;
 }
 
