@@ -115,25 +115,58 @@ static int add_link(const char *root, const FTSENT *e, struct buf *rec)
 	return 0;
 }
 
+/* Changed less than a clock tick before @begin, or after it? */
+static bool is_fresh(const struct stat *st, const struct timespec *begin)
+{
+	return difftime(st->st_ctim.tv_sec, begin->tv_sec) +
+		       (st->st_ctim.tv_nsec - begin->tv_nsec) / 1e9 > -0.05;
+}
+
+/* All that says whether @e is what it was into @rec; see tree_fingerprint()
+ * for *@certain. */
+static void add_entry(const char *root, const FTSENT *e,
+		      const struct timespec *begin, struct buf *rec,
+		      bool *certain)
+{
+	const struct stat *st = e->fts_statp;
+
+	buf_addf(rec, "%s %o ", e->fts_path + strlen(root), st->st_mode);
+	/* Git makes and removes files at the top (.git/index.lock is not one);
+	 * a folder's times say nothing its files do not. */
+	if (e->fts_info == FTS_D)
+		return;
+	buf_addf(rec, "%lld %llu %lld.%09ld %lld.%09ld ",
+		 (long long)st->st_size, (unsigned long long)st->st_ino,
+		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		 (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+	if (e->fts_info == FTS_SL && add_link(root, e, rec))
+		*certain = false;
+	if (is_fresh(st, begin))
+		*certain = false;
+}
+
+static void close_fts(FTS **fts)
+{
+	if (*fts)
+		fts_close(*fts);
+}
+
 int tree_fingerprint(const char *dir, char hex[17], bool *certain)
 {
 	_free_ char *root = realpath(dir, NULL);
 	char *roots[] = { root, NULL };
-	FTS *fts = root ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL) :
-			  NULL;
+	FTS *fts __cleanup(close_fts) =
+		root ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL) : NULL;
 	_buf_ struct buf rec = {};
 	unsigned long long sum = 0;
 	struct timespec begin;
-	size_t skip;
 	FTSENT *e;
 
 	if (!fts)
 		return -errno;
-	skip = strlen(root);
 	*certain = true;
 	clock_gettime(CLOCK_REALTIME, &begin);
 	while (errno = 0, (e = fts_read(fts))) {
-		const struct stat *st = e->fts_statp;
 		char one[17];
 
 		if (e->fts_info == FTS_DP)
@@ -144,37 +177,15 @@ int tree_fingerprint(const char *dir, char hex[17], bool *certain)
 		}
 		if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR ||
 		    e->fts_info == FTS_NS)
-			break;
+			return e->fts_errno ? -e->fts_errno : -EIO;
 		rec.len = 0;
-		buf_addf(&rec, "%s %o ", e->fts_path + skip, st->st_mode);
-		/* Git makes and removes files at the top (.git/index.lock is
-		 * not one); a folder's times say nothing its files do not. */
-		if (e->fts_info != FTS_D)
-			buf_addf(&rec, "%lld %llu %lld.%09ld %lld.%09ld ",
-				 (long long)st->st_size,
-				 (unsigned long long)st->st_ino,
-				 (long long)st->st_mtim.tv_sec,
-				 st->st_mtim.tv_nsec,
-				 (long long)st->st_ctim.tv_sec,
-				 st->st_ctim.tv_nsec);
-		if (e->fts_info == FTS_SL && add_link(root, e, &rec))
-			*certain = false;
-		if (e->fts_info != FTS_D &&
-		    difftime(st->st_ctim.tv_sec, begin.tv_sec) +
-				    (st->st_ctim.tv_nsec - begin.tv_nsec) /
-					    1e9 > -0.05)
-			*certain = false;
+		add_entry(root, e, &begin, &rec, certain);
 		/* A sum: readdir's order does not matter. */
 		hash_hex(rec.data, rec.len, one);
 		sum += strtoull(one, NULL, 16);
 	}
-	if (errno) {
-		int err = -errno;
-
-		fts_close(fts);
-		return err;
-	}
-	fts_close(fts);
+	if (errno)
+		return -errno;
 	snprintf(hex, 17, "%016llx", sum);
 	return 0;
 }

@@ -106,21 +106,18 @@ int build_configure(struct build *b)
 	_free_ char *config = xstrfmt("%s/.config", b->obj);
 	_free_ char *saved = xstrfmt("%s/configured", b->dir);
 	_free_ char *stamp = config_stamp(b);
-	_strv_ struct strv argv = {};
-	int ret;
+	int err;
 
 	if (file_says(saved, stamp))
 		return EXIT_CLEAN;
 	progress("configure", "configuring %s", b->src->name);
 	unlink(saved);
-	ret = write_file(b->o->config ? config : request, b->request.data,
+	err = write_file(b->o->config ? config : request, b->request.data,
 			 b->request.len);
-	if (ret)
+	if (err)
 		return failed(EXIT_RIG_FAILED, "cannot write to %s: %s", b->dir,
-			      strerror(-ret));
-	build_config_args(b, &argv);
-	ret = build_make(b, &argv);
-	return ret ? build_make_failed(b, ret, "configuring") : EXIT_CLEAN;
+			      strerror(-err));
+	return build_make_config(b);
 }
 
 void build_configured(const struct build *b)

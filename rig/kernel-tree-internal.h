@@ -27,7 +27,7 @@ struct build {
 	struct buf request;	/* what Kconfig gets */
 	struct strv env, base;	/* of make; its arguments without the targets */
 	char *dir, *obj;	/* build/NAME-HASH, and obj in it */
-	char *id, *out;		/* ID, and @dir/kernels/ID */
+	char *out;		/* its kernels/ID */
 	char *log;		/* where make's output goes */
 	int lock, log_fd;	/* on @dir, of @log; -1: not yet */
 	bool bzimage;		/* vmlinux has no PVH entry */
@@ -53,18 +53,15 @@ void build_toolchain(struct buf *out);
 
 /* What all makes of @b have in common, into @b->base and @b->env. */
 void build_make_args(struct build *b);
-/* Arguments of one make, appended to @argv. */
-void build_config_args(const struct build *b, struct strv *argv);
-void build_target_args(const struct build *b, struct strv *argv);
-void build_install_args(const struct build *b, const char *to,
-			struct strv *argv);
-/* The same as shell lines, for --dry-run and run.json. */
+/* The makes of a build that is to come as shell lines, for --dry-run and
+ * run.json. */
 void build_commands(const struct build *b, struct strv *out);
 
-/* Run one make into the log. Its exit status or -errno. */
-int build_make(struct build *b, const struct strv *argv);
-/* The error line of a make that failed; returns an enum rig_exit. */
-int build_make_failed(const struct build *b, int ret, const char *doing);
+/* Run one make into the log. An enum rig_exit. */
+int build_make_config(struct build *b);
+int build_make_targets(struct build *b);
+/* The modules below the folder @to. */
+int build_make_install(struct build *b, const char *to);
 
 /* Of the objects that are built, over runs that are stopped. */
 void build_load_progress(struct build *b);

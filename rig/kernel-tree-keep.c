@@ -17,6 +17,44 @@
 /* Finished kernels that nobody has asked for this long go, in seconds. */
 #define KERNEL_MAX_AGE (7 * 24 * 3600)
 
+/* What kernels/ID/info says of a finished kernel: a line each. */
+struct info {
+	struct buf text;	/* what the others point into */
+	const char *release, *version, *name;
+	const char *lost;	/* see kconfig_lost(); "" for none */
+};
+
+static int info_read(const char *dir, struct info *i)
+{
+	const char **const lines[] = { &i->release, &i->version, &i->name,
+				       &i->lost };
+	_free_ char *path = xstrfmt("%s/info", dir);
+	int err = read_file(path, &i->text);
+	char *s = i->text.data;
+
+	for (size_t k = 0; k < ARRAY_SIZE(lines) && !err; k++) {
+		const char *line = strsep(&s, "\n");
+
+		*lines[k] = line ? line : "";
+	}
+	return err;
+}
+
+static int info_write(const char *dir, const struct info *i)
+{
+	_free_ char *path = xstrfmt("%s/info", dir);
+	_free_ char *text = xstrfmt("%s\n%s\n%s\n%s\n", i->release,
+				    i->version, i->name, i->lost);
+
+	return write_file(path, text, strlen(text));
+}
+
+static void info_free(struct info *i)
+{
+	buf_free(&i->text);
+}
+#define _info_ __cleanup(info_free)
+
 static int copy_file(const char *from, const char *to)
 {
 	_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -61,18 +99,16 @@ static int install_modules(struct build *b, const char *to,
 {
 	_free_ char *dir = xstrfmt("%s/lib/modules/%s", to, release);
 	_free_ char *bin = xstrfmt("%s/modules.dep.bin", dir);
-	_strv_ struct strv argv = {};
-	int ret;
+	int err, ret;
 
 	progress("build", "installing the modules of %s", b->src->name);
-	build_install_args(b, to, &argv);
-	ret = build_make(b, &argv);
+	ret = build_make_install(b, to);
 	if (ret)
-		return build_make_failed(b, ret, "installing the modules of");
-	ret = path_exists(bin) ? 0 : run_depmod(to, release);
-	return ret ? failed(EXIT_RIG_FAILED,
+		return ret;
+	err = path_exists(bin) ? 0 : run_depmod(to, release);
+	return err ? failed(EXIT_RIG_FAILED,
 			    "cannot index the modules of %s: %s", b->src->name,
-			    strerror(-ret)) : EXIT_CLEAN;
+			    strerror(-err)) : EXIT_CLEAN;
 }
 
 int build_keep(struct build *b, const char *lost)
@@ -87,8 +123,10 @@ int build_keep(struct build *b, const char *lost)
 	};
 	_free_ char *tmp = xstrfmt("%s.new", b->out);
 	_free_ char *release = kernel_release(b);
-	_free_ char *info = NULL;
-	_free_ char *info_path = xstrfmt("%s/info", tmp);
+	const struct info info = {
+		.release = release, .version = b->src->version,
+		.name = b->src->name, .lost = lost ? lost : "",
+	};
 	int err, ret = EXIT_CLEAN;
 
 	if (!release)
@@ -106,10 +144,8 @@ int build_keep(struct build *b, const char *lost)
 	}
 	if (!err && b->modules)
 		ret = install_modules(b, tmp, release);
-	info = xstrfmt("%s\n%s\n%s\n%s\n", release, b->src->version,
-		       b->src->name, lost ? lost : "");
 	if (!err && !ret)
-		err = write_file(info_path, info, strlen(info));
+		err = info_write(tmp, &info);
 	if (!err && !ret && rename(tmp, b->out) < 0)
 		err = -errno;
 	if (err)
@@ -139,13 +175,6 @@ void build_forget_old(const struct build *b)
 	free(list);
 }
 
-static char *info_line(char **s)
-{
-	char *line = strsep(s, "\n");
-
-	return line ? line : "";
-}
-
 void build_warn_lost(const struct build *b, const char *lost)
 {
 	if (lost && *lost)
@@ -154,23 +183,15 @@ void build_warn_lost(const struct build *b, const char *lost)
 
 int build_use(const struct build *b, struct kernel *k)
 {
-	_free_ char *info = xstrfmt("%s/info", b->out);
-	_buf_ struct buf text = {};
-	const char *lost;
-	char *s;
-	int err = read_file(info, &text);
+	_info_ struct info info = {};
 
-	if (err)
+	if (info_read(b->out, &info))
 		return failed(EXIT_RIG_FAILED,
 			      "%s in the cache is damaged: remove it", b->out);
-	s = text.data;
-	k->release = xstrdup(info_line(&s));
-	info_line(&s);
-	info_line(&s);
-	lost = info_line(&s);
+	k->release = xstrdup(info.release);
 	/* Else it was said before the build. */
 	if (!k->build_log)
-		build_warn_lost(b, lost);
+		build_warn_lost(b, info.lost);
 	k->vmlinux = xstrfmt("%s/vmlinux", b->out);
 	k->image = xstrfmt("%s/bzImage", b->out);
 	if (!path_exists(k->image)) {
@@ -202,20 +223,14 @@ void kernel_tree_list(struct json_object *array)
 			scandir(dir, &ids, NULL, alphasort);
 
 		for (int j = 0; j < m; j++) {
-			_free_ char *info = xstrfmt("%s/%s/info", dir,
-						    ids[j]->d_name);
-			_buf_ struct buf text = {};
+			_free_ char *id = xstrfmt("%s/%s", dir, ids[j]->d_name);
+			_info_ struct info info = {};
 
-			if (ids[j]->d_name[0] != '.' &&
-			    read_file(info, &text) == 0) {
-				char *s = text.data;
-				const char *release = info_line(&s);
-				const char *version = info_line(&s);
-
-				kernel_list_add(array, info_line(&s),
+			if (ids[j]->d_name[0] != '.' && !info_read(id, &info))
+				kernel_list_add(array, info.name,
 						"built from a tree",
-						release, version, true);
-			}
+						info.release, info.version,
+						true);
 			free(ids[j]);
 		}
 		free(ids);

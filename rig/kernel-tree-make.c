@@ -163,7 +163,7 @@ static void make_line(const struct build *b, struct strv *argv,
 		strv_push(argv, *more);
 }
 
-void build_config_args(const struct build *b, struct strv *argv)
+static void config_args(const struct build *b, struct strv *argv)
 {
 	_free_ char *all = xstrfmt("KCONFIG_ALLCONFIG=%s/request", b->dir);
 	const char *frag[] = { all, "allnoconfig", NULL };
@@ -172,7 +172,7 @@ void build_config_args(const struct build *b, struct strv *argv)
 	make_line(b, argv, b->o->config ? user : frag);
 }
 
-void build_target_args(const struct build *b, struct strv *argv)
+static void target_args(const struct build *b, struct strv *argv)
 {
 	const char *targets[] = { b->bzimage ? "bzImage" : "vmlinux",
 				  b->modules ? "modules" : NULL, NULL };
@@ -180,7 +180,7 @@ void build_target_args(const struct build *b, struct strv *argv)
 	make_line(b, argv, targets);
 }
 
-void build_install_args(const struct build *b, const char *to,
+static void install_args(const struct build *b, const char *to,
 			 struct strv *argv)
 {
 	_free_ char *path = xstrfmt("INSTALL_MOD_PATH=%s", to);
@@ -193,7 +193,7 @@ void build_install_args(const struct build *b, const char *to,
 void build_commands(const struct build *b, struct strv *out)
 {
 	void (*const args[])(const struct build *, struct strv *) = {
-		build_config_args, build_target_args
+		config_args, target_args
 	};
 	_buf_ struct buf env = {};
 
@@ -239,7 +239,8 @@ static void build_line(const char *text, void *arg)
 			 b->done);
 }
 
-int build_make(struct build *b, const struct strv *argv)
+/* Make's exit status or -errno. */
+static int run(struct build *b, const struct strv *argv)
 {
 	_free_ char *line = shell_join(argv->v);
 	/* What make leaves running keeps the locks until it has ended. */
@@ -256,7 +257,8 @@ int build_make(struct build *b, const struct strv *argv)
 				      -1);
 }
 
-int build_make_failed(const struct build *b, int ret, const char *doing)
+/* The error line: what make's output says of it. An enum rig_exit. */
+static int run_failed(const struct build *b, int ret, const char *doing)
 {
 	_strv_ struct strv errors = {};
 	_buf_ struct buf text = {};
@@ -279,6 +281,38 @@ int build_make_failed(const struct build *b, int ret, const char *doing)
 	return failed(EXIT_CANNOT_TEST, "%s %s failed: %s\n  all of make's output: %s",
 		      doing, b->src->name, text.len ? text.data : "no output",
 		      b->log);
+}
+
+/* One make with the arguments @argv. An enum rig_exit. */
+static int make(struct build *b, const struct strv *argv, const char *doing)
+{
+	int ret = run(b, argv);
+
+	return ret ? run_failed(b, ret, doing) : EXIT_CLEAN;
+}
+
+int build_make_config(struct build *b)
+{
+	_strv_ struct strv argv = {};
+
+	config_args(b, &argv);
+	return make(b, &argv, "configuring");
+}
+
+int build_make_targets(struct build *b)
+{
+	_strv_ struct strv argv = {};
+
+	target_args(b, &argv);
+	return make(b, &argv, "building");
+}
+
+int build_make_install(struct build *b, const char *to)
+{
+	_strv_ struct strv argv = {};
+
+	install_args(b, to, &argv);
+	return make(b, &argv, "installing the modules of");
 }
 
 /*

@@ -19,7 +19,6 @@ static void build_free(struct build *b)
 	strv_free(&b->base);
 	free(b->dir);
 	free(b->obj);
-	free(b->id);
 	free(b->out);
 	free(b->log);
 	cleanup_fd(&b->lock);
@@ -40,7 +39,7 @@ static char *build_dir(const struct build *b)
 {
 	const char *base = strrchr(b->src->dir, '/') + 1;
 	_buf_ struct buf key = {};
-	char hash[17];
+	char hash[17], *dir;
 
 	buf_addf(&key, "%s\n", b->src->dir);
 	if (b->o->config) {
@@ -56,7 +55,11 @@ static char *build_dir(const struct build *b)
 		buf_addf(&key, "fragment %s\n", p);
 	}
 	hash_hex(key.data, key.len, hash);
-	return cache_path("build/%s-%s/", base, hash);
+	/* The slash at the end has the folder made. */
+	dir = cache_path("build/%s-%s/", base, hash);
+	if (dir)
+		dir[strlen(dir) - 1] = '\0';
+	return dir;
 }
 
 /* What the finished kernel's folder is called: see kernel-tree.h. */
@@ -82,7 +85,6 @@ static int make_id(struct build *b)
 	build_toolchain(&all);
 	buf_add(&all, b->request.data, b->request.len);
 	hash_hex(all.data, all.len, hash);
-	b->id = xstrdup(hash);
 	b->out = xstrfmt("%s/kernels/%s", b->dir, hash);
 	return EXIT_CLEAN;
 }
@@ -103,7 +105,6 @@ static int build_now(struct build *b, struct kernel *k)
 {
 	_free_ char *lost = NULL;
 	_free_ char *bad = NULL;
-	_strv_ struct strv argv = {};
 	int ret = build_check_tools();
 
 	if (!ret)
@@ -124,13 +125,10 @@ static int build_now(struct build *b, struct kernel *k)
 	build_warn_lost(b, lost);
 	build_load_progress(b);
 	progress("build", "building %s", b->src->name);
-	build_target_args(b, &argv);
-	ret = build_make(b, &argv);
+	ret = build_make_targets(b);
 	build_configured(b);
-	build_save_progress(b, ret == 0);
-	if (ret)
-		return build_make_failed(b, ret, "building");
-	return build_keep(b, lost);
+	build_save_progress(b, ret == EXIT_CLEAN);
+	return ret ? ret : build_keep(b, lost);
 }
 
 int source_build(struct source *src, const struct kernel_opts *o,
@@ -146,7 +144,6 @@ int source_build(struct source *src, const struct kernel_opts *o,
 	b.dir = build_dir(&b);
 	if (!b.dir)
 		return EXIT_RIG_FAILED;
-	b.dir[strlen(b.dir) - 1] = '\0';
 	b.obj = xstrfmt("%s/obj", b.dir);
 	err = mkdir_p(b.obj);
 	if (err)
