@@ -119,11 +119,20 @@ build/fuzz-scan: tests/fuzz-scan.c $(fuzz_src)
 	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
 	  $(call pkgs,--libs,json-c libxxhash libpcre2-8) -lm -lpthread
 
-fuzz: build/fuzz-scan
+build/fuzz-census-log: tests/fuzz-census-log.c rig/census-log-read.c rig/census-log-runs.c rig/util.c rig/progress.c
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
+	  -fsanitize=fuzzer,address,undefined -o $@ $^ -lm
+
+fuzz: build/fuzz-scan build/fuzz-census-log
 	@mkdir -p build/corpus-scan
 	@cp -n tests/golden/*.log build/corpus-scan/
 	build/fuzz-scan -max_len=8192 -max_total_time=$(FUZZ_SECONDS) \
 	  -print_final_stats=1 build/corpus-scan
+	@mkdir -p build/corpus-census-log
+	build/fuzz-census-log -max_len=4096 -max_total_time=$(FUZZ_SECONDS) \
+	  -print_final_stats=1 build/corpus-census-log
 .PHONY: fuzz
 
 install: all
