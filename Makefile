@@ -20,11 +20,11 @@ comma := ,
 cflags += $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
 
 host_libs := json-c libarchive libelf libkmod libpcre2-8 libxxhash smartcols
-guest_libs := json-c libndctl libdaxctl devmapper libpmem2 liburing uuid
+guest_libs := json-c libbpf libndctl libdaxctl devmapper libpmem2 liburing uuid
 pkgs = $(shell $(PKG_CONFIG) $(1) $(2))
 
 host_src := $(wildcard rig/*.c)
-agent_src := $(wildcard guest/agent*.c workloads/*.c) guest/sys.c
+agent_src := $(wildcard guest/agent*.c workloads/*.c) guest/btf.c guest/sys.c
 init_src := guest/init.c guest/sys.c
 
 host_obj := $(host_src:%.c=$(O)/%.o)

@@ -2,6 +2,7 @@
 /* A case: one workload, in one variant, on one filesystem, at one size. */
 #include "agent.h"
 #include "sys.h"
+#include "workloads/log.h"
 #include "workloads/workload.h"
 
 #include <errno.h>
@@ -136,6 +137,7 @@ const char *cmd_run(struct json_object *req, struct json_object *reply)
 	c.unit = size && strcmp(size, "2m") == 0 ? PMD : PAGE;
 	c.scale = req_num(req, "scale", 1);
 	c.seed = req_num(req, "seed", 1);
+	c.census = req_is(req, "census");
 	c.dir = "/";
 	/* A WARN_ONCE that an earlier case set off speaks up again. */
 	write_small("/sys/kernel/debug/clear_warn_once", "1");
@@ -149,6 +151,7 @@ const char *cmd_run(struct json_object *req, struct json_object *reply)
 	if (chdir(c.dir) < 0)
 		return say("cannot enter %s: %s", c.dir, strerror(errno));
 	wl = &c;
+	log_start();
 	c.workload->run();
 	_exit(0);
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/ndctl.h>
 #include <ndctl/libndctl.h>
 #include <daxctl/libdaxctl.h>
@@ -63,6 +64,62 @@ static struct ndctl_namespace *find(struct ndctl_ctx *ctx, const char *name)
 					   name) == 0)
 					return ns;
 	return NULL;
+}
+
+/* libndctl says ULLONG_MAX for an address that there is none of. */
+static void put_address(struct json_object *o, const char *key,
+			unsigned long long value)
+{
+	if (value != ULLONG_MAX)
+		put_num(o, key, value);
+}
+
+/*
+ * Where a namespace is and what is on it now, as sysfs has it: what a context
+ * learned before the namespace was given its size is out of date.
+ */
+static void put_facts(struct ndctl_namespace *ns, struct json_object *out)
+{
+	struct ndctl_pfn *pfn = ndctl_namespace_get_pfn(ns);
+	struct ndctl_dax *dax = ndctl_namespace_get_dax(ns);
+	enum ndctl_pfn_loc loc = NDCTL_PFN_LOC_NONE;
+	bool enabled = ndctl_namespace_is_active(ns);
+	unsigned long long base = ndctl_namespace_get_resource(ns),
+			   size = ndctl_namespace_get_size(ns), data = base;
+
+	put_str(out, "name", ndctl_namespace_get_devname(ns));
+	put_address(out, "base", base);
+	put_num(out, "ns_size", size);
+	if (dax) {
+		loc = ndctl_dax_get_location(dax);
+		data = ndctl_dax_get_resource(dax);
+		size = ndctl_dax_get_size(dax);
+	} else if (pfn) {
+		loc = ndctl_pfn_get_location(pfn);
+		data = ndctl_pfn_get_resource(pfn);
+		size = ndctl_pfn_get_size(pfn);
+	}
+	put_address(out, "data", data);
+	put_num(out, "size", size);
+	put_str(out, "map", loc == NDCTL_PFN_LOC_PMEM ? "dev" :
+			    loc == NDCTL_PFN_LOC_RAM  ? "mem" : NULL);
+	json_object_object_add(out, "enabled",
+			       json_object_new_boolean(enabled));
+}
+
+const char *cmd_where(struct json_object *req, struct json_object *reply)
+{
+	const char *name = req_str(req, "ns");
+	struct ndctl_namespace *ns;
+	struct ndctl_ctx *ctx;
+
+	if (!name || ndctl_new(&ctx) < 0)
+		return "no namespace named, or libndctl does not start";
+	ns = find(ctx, name);
+	if (ns)
+		put_facts(ns, reply);
+	ndctl_unref(ctx);
+	return ns ? NULL : say("%s: no such namespace", name);
 }
 
 /* The label-less region has its one namespace; a labelled one has a seed. */
@@ -241,6 +298,24 @@ static const char *make(struct ndctl_ctx *ctx, struct want *w,
 	return make_pfn(r, ns, w, out);
 }
 
+/* By cmd_where(), to @out; "map" and "size" are what setup asked for and the
+ * device has, and stay so. */
+static const char *add_facts(struct json_object *out)
+{
+	struct json_object *req = json_object_new_object();
+	struct json_object *now = json_object_new_object();
+	const char *err;
+
+	put_str(req, "ns", req_str(out, "name"));
+	err = cmd_where(req, now);
+	json_object_object_foreach(now, k, v)
+		if (!json_object_object_get_ex(out, k, NULL))
+			json_object_object_add(out, k, json_object_get(v));
+	json_object_put(now);
+	json_object_put(req);
+	return err;
+}
+
 const char *cmd_setup(struct json_object *req, struct json_object *reply)
 {
 	struct json_object *list, *out = json_object_new_array();
@@ -275,9 +350,11 @@ const char *cmd_setup(struct json_object *req, struct json_object *reply)
 		if (ndctl_new(&ctx) < 0)
 			return "libndctl does not start";
 		err = make(ctx, &w, ns);
+		ndctl_unref(ctx);
+		if (!err)
+			err = add_facts(ns);
 		if (err)
 			return err;
-		ndctl_unref(ctx);
 	}
 	return NULL;
 }

@@ -32,6 +32,24 @@ double req_num(struct json_object *req, const char *key, double fallback)
 		       json_object_get_double(v) : fallback;
 }
 
+bool req_is(struct json_object *req, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(req, key, &v) &&
+	       json_object_get_boolean(v);
+}
+
+struct json_object *extent(long long a, long long b, long long c)
+{
+	struct json_object *o = json_object_new_array();
+
+	json_object_array_add(o, json_object_new_int64(a));
+	json_object_array_add(o, json_object_new_int64(b));
+	json_object_array_add(o, json_object_new_int64(c));
+	return o;
+}
+
 void put_str(struct json_object *o, const char *key, const char *value)
 {
 	json_object_object_add(o, key,

@@ -28,6 +28,9 @@ static const struct command commands[] = {
 	{ "setup", cmd_setup },
 	{ "disable", cmd_disable },
 	{ "enable", cmd_enable },
+	{ "where", cmd_where },
+	{ "layout", cmd_layout },
+	{ "owners", cmd_owners },
 	{ "mkfs", cmd_mkfs },
 	{ "mount", cmd_mount },
 	{ "umount", cmd_umount },
@@ -51,6 +54,7 @@ struct agent {
 	double started, deadline;
 	struct json_object *reply;
 	unsigned int seen[5];	/* results by status */
+	int census;		/* number of the one that waits for "go", or 0 */
 	bool hung;
 };
 
@@ -276,6 +280,7 @@ static void start(struct agent *a, struct json_object *req)
 		a->case_name = strdup(req_str(req, "case"));
 	memset(a->seen, 0, sizeof(a->seen));
 	a->hung = false;
+	a->census = 0;
 	a->id = id;
 	a->started = mono();
 	a->deadline = a->started + req_num(req, "timeout", 60);
@@ -299,7 +304,35 @@ static void start(struct agent *a, struct json_object *req)
 static const char *const status_names[] = { "PASS", "FAIL", "SKIP", "BROKEN",
 					    "INFO" };
 
-/* "STATUS FILE:LINE TEXT" of wl_say(), or a command's reply. */
+/* What a case's processes may send; the rest is the agent's own to say. */
+static const char *const case_events[] = { "census", "extents", "hold",
+					   "release" };
+
+static void take_event(struct agent *a, const char *text)
+{
+	struct json_object *got = json_tokener_parse(text), *o = NULL;
+	const char *name = req_str(got, "ev");
+
+	for (size_t i = 0;
+	     name && i < sizeof(case_events) / sizeof(*case_events); i++)
+		if (strcmp(case_events[i], name) == 0)
+			o = event(name);
+	if (o && a->case_name) {
+		put_str(o, "case", a->case_name);
+		json_object_object_foreach(got, k, v)
+			if (strcmp(k, "ev") != 0)
+				json_object_object_add(o, k,
+						       json_object_get(v));
+		if (strcmp(name, "census") == 0)
+			a->census = req_num(got, "seq", 0);
+		send_json(a, o);
+	} else {
+		json_object_put(o);
+	}
+	json_object_put(got);
+}
+
+/* "STATUS FILE:LINE TEXT" of wl_say(), an event, or a command's reply. */
 static void take_result(struct agent *a)
 {
 	static char msg[1 << 18];
@@ -314,6 +347,10 @@ static void take_result(struct agent *a)
 	if (msg[0] == REPLY_MARK) {
 		json_object_put(a->reply);
 		a->reply = json_tokener_parse(msg);
+		return;
+	}
+	if (msg[0] == EVENT_MARK) {
+		take_event(a, msg + 1);
 		return;
 	}
 	st = msg[0] - '0';
@@ -437,6 +474,26 @@ static void mark(struct agent *a, struct json_object *req)
 	reply_ok(a, req);
 }
 
+/*
+ * The host has taken its census: let the process go on that waits for it. By
+ * number, as one that gave up, or was killed, leaves its answer unread for the
+ * next.
+ */
+static void go(struct agent *a, struct json_object *req)
+{
+	char msg[16];
+	int len = snprintf(msg, sizeof(msg), "%d", a->census);
+
+	if (!a->child || !a->census ||
+	    send(a->results, msg, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		reply_error(a, req_num(req, "id", -1),
+			    "nobody waits for a census");
+		return;
+	}
+	a->census = 0;
+	reply_ok(a, req);
+}
+
 static void power_off(struct agent *a, struct json_object *req)
 {
 	reply_ok(a, req);
@@ -455,6 +512,8 @@ static void handle_line(struct agent *a, const char *line)
 		power_off(a, req);
 	else if (strcmp(cmd, "mark") == 0)
 		mark(a, req);
+	else if (strcmp(cmd, "go") == 0)
+		go(a, req);
 	else
 		start(a, req);
 	json_object_put(req);

@@ -14,8 +14,11 @@
 
 struct workload;
 
-/* Where a case's processes send their results: a SOCK_SEQPACKET end. */
+/* Where a case's processes send their results: a SOCK_SEQPACKET end. The
+ * agent's answer to a census comes back by it. */
 extern int wl_result_fd;
+/* A datagram that begins so has an event of a case's processes, as JSON. */
+#define EVENT_MARK '!'
 
 /* --- commands ------------------------------------------------------------ */
 
@@ -36,6 +39,9 @@ const char *cmd_modules(struct json_object *req, struct json_object *reply);
 const char *cmd_setup(struct json_object *req, struct json_object *reply);
 const char *cmd_disable(struct json_object *req, struct json_object *reply);
 const char *cmd_enable(struct json_object *req, struct json_object *reply);
+const char *cmd_where(struct json_object *req, struct json_object *reply);
+const char *cmd_layout(struct json_object *req, struct json_object *reply);
+const char *cmd_owners(struct json_object *req, struct json_object *reply);
 const char *cmd_mkfs(struct json_object *req, struct json_object *reply);
 const char *cmd_mount(struct json_object *req, struct json_object *reply);
 const char *cmd_umount(struct json_object *req, struct json_object *reply);
@@ -51,6 +57,13 @@ const char *req_str(struct json_object *req, const char *key);
 double req_num(struct json_object *req, const char *key, double fallback);
 void put_str(struct json_object *o, const char *key, const char *value);
 void put_num(struct json_object *o, const char *key, double value);
+
+bool req_is(struct json_object *req, const char *key);
+/* [@a, @b, @c], owned by the caller. */
+struct json_object *extent(long long a, long long b, long long c);
+
+/* btf_layout() of the kernel that runs: "btf", or "why" there is none. */
+void put_btf(struct json_object *members, struct json_object *reply);
 
 /* printf into a string of the process, which ends soon. */
 const char *say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a file has to hold, byte for byte, and looking whether it does. */
 #include "workload.h"
+#include "log.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -134,6 +135,7 @@ void pipe_hold(int fds[2], void *p, size_t len)
 
 	if (SAFE(vmsplice(fds[1], &iov, 1, SPLICE_F_NONBLOCK)) != (ssize_t)len)
 		BROKEN("vmsplice took less than %zu bytes", len);
+	log_pipe_hold(fds[1], p, len);
 }
 
 bool pipe_drop(int fds[2], const void *want, size_t len)
@@ -153,5 +155,6 @@ bool pipe_drop(int fds[2], const void *want, size_t len)
 		w = w ? w + n : NULL;
 		len -= n;
 	}
+	log_pipe_drop(fds[0]);
 	return same;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files, mappings, patterns: what nearly every workload starts with. */
 #include "workload.h"
+#include "log.h"
 
 #include <linux/fiemap.h>
 #include <linux/fs.h>
@@ -32,6 +33,7 @@ int dax_hole(const char *name, size_t len)
 
 	align_extents(fd);
 	SAFE(ftruncate(fd, len));
+	log_file(fd);
 	return fd;
 }
 
@@ -67,6 +69,7 @@ int dax_file(const char *name, size_t len, uint64_t seed)
 			SKIP("%s gave %s no 2 MiB aligned blocks (%#llx)",
 			     wl->fs, name, (unsigned long long)b);
 	}
+	log_file(fd);
 	return fd;
 }
 
@@ -88,7 +91,9 @@ void *dax_map_flags(int fd, off_t off, size_t len, int prot, int flags)
 	if (area == MAP_FAILED && errno == EINVAL && on_devdax())
 		SKIP("%s maps no units of %zu bytes, only larger ones", wl->dev,
 		     unit);
-	return SAFE(area);
+	SAFE(area);
+	log_map(fd, off, area, len);
+	return area;
 }
 
 void *dax_map(int fd, off_t off, size_t len, int prot)
@@ -132,11 +137,13 @@ static void touch(volatile char *p, size_t len, bool store)
 void touch_read(void *p, size_t len)
 {
 	touch(p, len, false);
+	log_touched(p, len, wl->unit);
 }
 
 void touch_write(void *p, size_t len)
 {
 	touch(p, len, true);
+	log_touched(p, len, wl->unit);
 }
 
 static uint64_t word(uint64_t seed, uint64_t off)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "workload.h"
+#include "log.h"
 
 extern const struct ref_kind *const __start_ref_kinds[];
 extern const struct ref_kind *const __stop_ref_kinds[];
@@ -13,19 +14,33 @@ const struct ref_kind *ref_kind_of(const char *name)
 	BROKEN("no such kind of reference: %s", name);
 }
 
-static struct ref *take(const struct ref_kind *k, void *p, size_t len)
+static struct ref *try_take(const struct ref_kind *k, void *p, size_t len)
 {
 	struct ref *r = k->take(p, len);
 
-	if (!r && (errno == ENOSYS || errno == EOPNOTSUPP ||
-		   errno == EAFNOSUPPORT || errno == ENOENT))
+	if (r) {
+		r->kind = k;
+		r->len = len;
+	}
+	return r;
+}
+
+static bool is_lacking(int err)
+{
+	return err == ENOSYS || err == EOPNOTSUPP || err == EAFNOSUPPORT ||
+	       err == ENOENT;
+}
+
+static struct ref *take(const struct ref_kind *k, void *p, size_t len)
+{
+	struct ref *r = try_take(k, p, len);
+
+	if (!r && is_lacking(errno))
 		SKIP("no %s reference on this kernel: %s", k->name,
 		     strerror(errno));
 	if (!r)
 		BROKEN("cannot take a %s reference: %s", k->name,
 		       strerror(errno));
-	r->kind = k;
-	r->len = len;
 	return r;
 }
 
@@ -49,14 +64,31 @@ static bool is_reference(const struct ref_kind *k)
 struct ref *ref_take(const char *name, void *p, size_t len)
 {
 	const struct ref_kind *k = ref_kind_of(name);
+	struct ref *r;
 
 	if (k->may_copy && !is_reference(k))
 		SKIP("this kernel copies where %s would keep a reference",
 		     name);
-	return take(k, p, len);
+	r = take(k, p, len);
+	r->hold = log_hold(k->name, p, len);
+	return r;
+}
+
+struct ref *ref_try(const char *name, void *p, size_t len)
+{
+	struct ref *r = try_take(ref_kind_of(name), p, len);
+
+	if (!r && !is_lacking(errno))
+		BROKEN("cannot take a %s reference: %s", name, strerror(errno));
+	if (r)
+		r->hold = log_hold(name, p, len);
+	return r;
 }
 
 int ref_drop(struct ref *r, const void *expect)
 {
-	return r->kind->drop(r, expect);
+	int hold = r->hold, ret = r->kind->drop(r, expect);
+
+	log_release(hold);
+	return ret;
 }

@@ -89,6 +89,7 @@ struct wl_case {
 	double scale;		/* multiply time limits by it: this guest's
 				 * slowness against the reference */
 	unsigned int seed;	/* differs for each repetition of a case */
+	bool census;		/* the host reads struct pages */
 };
 extern const struct wl_case *wl;
 
@@ -128,6 +129,22 @@ void wl_end(enum wl_status st, const char *file, int line, const char *fmt, ...)
 			BROKEN("%s: %s", #call, strerror(errno));              \
 		__r;                                                           \
 	})
+
+/* --- a census, now ------------------------------------------------------- */
+
+/* Whether the host takes one at all; where it does not, wl_census() returns at
+ * once. */
+bool wl_has_census(void);
+/*
+ * Let the host look at the struct pages of [@dev_off, @dev_off + @len) of the
+ * device, in bytes, and wait until it has. @at names the state they are in.
+ * From any process of the case; two at a time wait for each other. BROKEN when
+ * the host does not look within 20 scaled seconds.
+ */
+void wl_census(const char *at, off_t dev_off, size_t len);
+/* The same of [@off, @off + @len) of a file, which has to be one extent, or of
+ * device-dax itself. */
+void wl_census_file(const char *at, int fd, off_t off, size_t len);
 
 /* --- files and mappings -------------------------------------------------- */
 
@@ -199,12 +216,16 @@ struct ref_kind {
 struct ref {
 	const struct ref_kind *kind;
 	size_t len;
+	int hold;	/* its number in the log, or 0 */
 };
 
 /* The kind named @kind, or BROKEN. */
 const struct ref_kind *ref_kind_of(const char *kind);
 /* Take or SKIP (the kernel lacks it) or BROKEN. */
 struct ref *ref_take(const char *kind, void *p, size_t len);
+/* The same, but NULL with errno set where the kernel lacks it. Not for kinds
+ * that may copy. */
+struct ref *ref_try(const char *kind, void *p, size_t len);
 int ref_drop(struct ref *r, const void *expect);
 
 /* --- a gate: a block device that holds I/O in flight --------------------- */
@@ -225,6 +246,12 @@ void gate_free(struct gate *g);
 /* Open all of this process' gates: wl_end() does, as a process with I/O in
  * flight cannot exit (fs/aio.c exit_aio()). */
 void gates_let_go(void);
+
+/* The gate that this process made last stays as it is, under the name @name,
+ * when the process and the case have ended. */
+void gate_keep(const char *name);
+/* Open and remove what gate_keep() left; false when there is none. */
+bool gate_release(const char *name);
 
 /* --- attempts: something that may block ---------------------------------- */
 
