@@ -24,10 +24,15 @@ struct census_where {
 	bool map_dev;			/* struct pages are in the namespace */
 };
 
-/* Struct pages that lie one behind the other in the host's memory. */
+/*
+ * Struct pages that lie one behind the other in the host's memory. One whose
+ * size is no power of two may lie across two leaves of the page tables, which
+ * are anywhere: it is a segment of its own, its bytes from @split on at @rest.
+ */
 struct census_seg {
 	uint64_t first, n;		/* pages */
-	const uint8_t *p;
+	const uint8_t *p, *rest;	/* @rest is NULL for all others */
+	uint32_t split;
 };
 
 struct census_ns {
@@ -38,23 +43,37 @@ struct census_ns {
 	size_t nr_seg;
 	const char *method;		/* "info block", "page tables", or
 					 * "info block and page tables agree" */
-	uint64_t pgmap;			/* of page 0: other than this, and the
-					 * namespace was made anew */
+	/* Other than these, and the namespace was made anew: page 0's pgmap;
+	 * the checksum in the info block, if @sum is non-NULL. */
+	uint64_t pgmap;
+	const uint8_t *sum;
+	uint64_t sum_was;
+	const struct gmem *m;
+	const struct vmcoreinfo *v;	/* or NULL */
 };
 #define _census_ns_ __cleanup(census_detach)
 
 /*
  * Find the namespace's struct pages: by its info block where they are in the
- * namespace, by the guest's page tables where @v is non-NULL, by both where
- * both are there, and then they must agree. 0, or -errno with *@why, one line
- * (freed by the caller): corrupt info block, no VMCOREINFO, a section that is
- * gone, a struct page that is not one of a ZONE_DEVICE page.
+ * namespace (mm/memremap.c and arch/x86/mm/init_64.c vmemmap_populate(): those
+ * of whole sections of 128 MiB), by the guest's page tables where @v is
+ * non-NULL, by both where both are there, and then they must agree, page for
+ * page. @m and @v have to outlive @c; @w and @l do not.
+ *
+ * 0, or -errno with *@why, one line without the namespace's name (freed by the
+ * caller): corrupt info block, no VMCOREINFO, a section that is gone, a struct
+ * page that is not one of a ZONE_DEVICE page. Then there is nothing to detach.
  */
 int census_attach(struct census_ns *c, const struct gmem *m,
 		  const struct vmcoreinfo *v, const struct page_layout *l,
 		  const struct census_where *w, char **why);
 void census_detach(struct census_ns *c);
-/* Whether the array is still the one that was attached: page 0's pgmap. */
+/*
+ * Whether the struct pages are still those that were attached: page 0's pgmap,
+ * the info block's checksum, and, with VMCOREINFO, that the page tables still
+ * lead to page 0. Costs a few loads. Without VMCOREINFO a namespace that is
+ * disabled, or was enabled again as it was, is not told from one that stayed.
+ */
 bool census_is_current(const struct census_ns *c);
 
 /* --- reading ------------------------------------------------------------------ */
@@ -63,24 +82,26 @@ bool census_is_current(const struct census_ns *c);
 struct page_view {
 	int32_t ref;		/* _refcount */
 	int32_t mapcount;	/* _mapcount + 1; of a large folio's head
-				 * _large_mapcount + 1 */
+				 * _large_mapcount + 1, or where there is none
+				 * _entire_mapcount + 1 */
 	int32_t pincount;	/* of a large folio's head, else 0 */
 	uint64_t mapping;	/* low bits: PAGE_MAPPING_* */
 	uint64_t index;		/* or share: one word */
 	uint64_t pgmap;
 	uint8_t order;		/* of a large folio's head, else 0 */
-	bool tail;		/* of a large folio */
+	bool tail;		/* of a large folio: has @ref only, which is 0 */
 	bool torn;		/* changed while it was read, three times over */
 };
 
 /* Page @i < c->n: read until two readings agree, at most three times. */
 void census_read(const struct census_ns *c, uint64_t i, struct page_view *out);
 
-/* What an idle page looks like. */
+/* What an idle page looks like. A large folio's tail counts 0 whatever @ref. */
 struct census_idle {
 	int32_t ref;
-	bool unowned;	/* mapping and index (share) must be 0 and the order 0
-			 * too: no file has the page any more */
+	bool unowned;	/* mapping and index (share) must be 0 and the page
+			 * neither head nor tail of a large folio: no file has
+			 * it any more */
 };
 
 /*
@@ -92,8 +113,12 @@ struct census_idle {
 size_t census_pass(const struct census_ns *c, const struct census_idle *idle,
 		   uint64_t *out, size_t max);
 
-/* The inode number of the address_space at @mapping (its low bits ignored),
- * from the guest's memory; 0 when it cannot be told. */
+/*
+ * The inode number of the address_space at @mapping (its low bits ignored),
+ * from the guest's memory; 0 when it cannot be told, as the layout has it not
+ * or the address_space is not that of the inode it names. The file may be gone:
+ * then what is read is what its memory was used for since, or still says.
+ */
 uint64_t census_inode(const struct gmem *m, const struct vmcoreinfo *v,
 		      const struct page_layout *l, uint64_t mapping);
 

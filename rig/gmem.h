@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define GUEST_PAGE 4096ull
+
 /* A piece of guest-physical memory that one file backs. */
 struct gmem_region {
 	uint64_t gpa, len;	/* bytes */
@@ -24,9 +26,11 @@ struct gmem {
 #define _gmem_ __cleanup(gmem_free)
 
 /*
- * Map @len bytes of @fd from @off on as guest-physical @gpa. The fd is not
- * kept. 0 or -errno: -EEXIST when it overlaps a region, -ENOSPC when there
- * are too many.
+ * Map @len bytes of the regular file @fd from @off on as guest-physical @gpa,
+ * all of them multiples of GUEST_PAGE. The fd is not kept. The file must not
+ * shrink: reading what it has lost is a SIGBUS. 0 or -errno: -EEXIST when it
+ * overlaps a region, -ENOSPC when there are too many, -EINVAL for figures that
+ * cannot be, or when the file is shorter.
  */
 int gmem_add(struct gmem *m, uint64_t gpa, int fd, uint64_t off, uint64_t len);
 /* QEMU's q35 (hw/i386/pc_q35.c pc_q35_init()): RAM up to 2 GiB, or all of it
@@ -36,6 +40,9 @@ void gmem_free(struct gmem *m);
 
 /* @len bytes at @gpa, or NULL when no one region has them all. */
 const void *gmem_at(const struct gmem *m, uint64_t gpa, uint64_t len);
+/* One load of the 64-bit word at @gpa. 0, or -EIO: outside of the guest's
+ * memory, or @gpa is no multiple of 8. */
+int gmem_load(const struct gmem *m, uint64_t gpa, uint64_t *val);
 
 /* --- kernel virtual addresses ---------------------------------------------- */
 
@@ -49,10 +56,14 @@ struct page_tables {
 
 /*
  * Walk for @va. On success *@gpa is its guest-physical address and *@len the
- * bytes from there to the end of the leaf (4 KiB, 2 MiB or 1 GiB). -EFAULT:
- * not mapped; -EIO: an entry points outside of the guest's memory.
+ * bytes from there to the end of the leaf (4 KiB, 2 MiB or 1 GiB), of which
+ * only the first byte is known to be in memory. -EFAULT: not mapped, or not
+ * canonical; -EIO: an entry points outside of the guest's memory.
  */
 int gmem_walk(const struct gmem *m, const struct page_tables *t, uint64_t va,
 	      uint64_t *gpa, uint64_t *len);
+/* gmem_load() of the word at @va; errors of both. */
+int gmem_load_va(const struct gmem *m, const struct page_tables *t, uint64_t va,
+		 uint64_t *val);
 
 #endif

@@ -13,22 +13,29 @@
 
 struct vmcoreinfo;
 
-/* Bytes from the struct page's start; -1: this kernel has no such member. */
+/*
+ * Bytes from the start of struct page; -1: this kernel has no such member.
+ * Every layout that page_layout_get() gives is such that words are aligned and
+ * end within the struct pages that a folio of order 1 has.
+ */
 struct page_layout {
 	int size;		/* of struct page */
 	int flags, pgmap, mapping, index, mapcount, refcount, compound_head;
-	/* Members of struct folio that lie in the page after the head. */
+	/* Members of struct folio that lie in the page after the head; from
+	 * the head's start, so at least @size. */
 	int large_mapcount, entire_mapcount, pincount, order;
 	bool order_in_flags;	/* @order: the low byte of folio->_flags_1 (6.6
 				 * on), not a byte of its own */
 	int pg_head;		/* number of the flag PG_head, or -1 */
 	char source[96];	/* "BTF", "table: include/linux/mm_types.h of
 				 * 6.1 ..." */
-	/* Of struct address_space and struct inode, to name a page's file. */
-	int mapping_host, inode_ino, inode_size;
+	/* To name a page's file: of struct address_space; of struct inode,
+	 * where i_data is the address_space that a regular file has. */
+	int mapping_host, inode_ino, inode_data;
 };
 
-/* The members that the agent is asked for, "page._refcount", as a list. */
+/* The members that the agent is asked for, "page._refcount", as a list. The
+ * member "size" is the type's; "pageflags" is an enum. Freed by the caller. */
 struct json_object *page_layout_wants(void);
 
 /*
