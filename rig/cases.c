@@ -238,6 +238,47 @@ int cases_make(struct json_object *describe, const struct machine *m,
 	return 0;
 }
 
+/* A case to be run before @before; @add's strings go over. */
+static void insert(struct cases *c, size_t before, const struct rig_case *add)
+{
+	c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
+	memmove(c->v + before + 1, c->v + before,
+		(c->n - before) * sizeof(*c->v));
+	c->v[before] = *add;
+	c->n++;
+}
+
+void cases_calibrate(struct json_object *describe, const struct machine *m,
+		     struct cases *c)
+{
+	static char calibrate[] = CALIBRATE;
+	static char *words[] = { calibrate, NULL };
+	struct choice ch = { &(struct strv){ words, 1 },
+			     (bool[]){ false }, false, 0, &(struct cases){} };
+	struct json_object *list = array_of(describe, "workloads");
+	const char *done = "";
+
+	for (size_t at = 0; at < c->n; at++) {
+		const char *mode = m->ns[c->v[at].ns].mode;
+		_free_ char *fs = xstrndup(m->ns[c->v[at].ns].fs,
+				strcspn(m->ns[c->v[at].ns].fs, " "));
+
+		/* One row for fsdax, one for devdax. */
+		if (strcmp(mode, done) == 0)
+			continue;
+		done = mode;
+		for (size_t i = 0; i < json_object_array_length(list); i++)
+			offer_all(&ch, json_object_array_get_idx(list, i),
+				  c->v[at].ns, fs, 0);
+		for (size_t i = 0; i < ch.out->n; i++) {
+			ch.out->v[i].calibrates = true;
+			insert(c, at++, &ch.out->v[i]);
+		}
+		ch.out->n = 0;
+	}
+	free(ch.out->v);
+}
+
 static char *dup(const char *s)
 {
 	return s ? xstrdup(s) : NULL;

@@ -30,6 +30,7 @@ struct rig_case {
 	int ns;			/* index into machine->ns */
 	double runtime;		/* seconds it usually takes */
 	bool owns_fs;
+	bool calibrates;	/* measures the refcount model */
 	bool alone;		/* on a filesystem of its own, checked after */
 	/* filled in by the run */
 	enum case_status status;
@@ -61,6 +62,16 @@ struct json_object *agent_describe(void);
 int cases_make(struct json_object *describe, const struct machine *m,
 	       const struct strv *patterns, bool all, struct cases *out,
 	       size_t *offered);
+
+/* The workload that brings a page through states that are known. */
+#define CALIBRATE "calibrate"
+
+/*
+ * The cases that calibrate, before the first case on a namespace of each mode.
+ * They are not among those that a user asks for.
+ */
+void cases_calibrate(struct json_object *describe, const struct machine *m,
+		     struct cases *c);
 
 /* The case @name once more, at the end of the list, alone; once for each name.
  * Pointers into the list are no longer valid. */

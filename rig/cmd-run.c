@@ -7,7 +7,8 @@
 
 enum {
 	OPT_MACHINE = 0x100, OPT_ACCEL, OPT_KCONFIG, OPT_CONFIG, OPT_PATCHES,
-	OPT_DRY, OPT_JSON, OPT_KEEP, OPT_DIR, OPT_QEMU, OPT_APPEND, OPT_REPEAT,
+	OPT_DRY, OPT_JSON, OPT_KEEP, OPT_NO_CENSUS, OPT_CENSUS_HZ, OPT_DIR,
+	OPT_QEMU, OPT_APPEND, OPT_REPEAT,
 	OPT_ALL, OPT_BOOT_TIMEOUT, OPT_TIMEOUT_MUL,
 };
 
@@ -46,6 +47,11 @@ static const struct argp_option run_options[] = {
 	{ "repeat", OPT_REPEAT, "N", 0, "Run the cases N times over", 2 },
 	{ "rundir", OPT_DIR, "DIR", 0,
 	  "Run directory (a new one below ~/.local/state/rig/runs)", 2 },
+	{ "no-census", OPT_NO_CENSUS, NULL, 0,
+	  "Do not read the guest's struct pages", 2 },
+	{ "census-hz", OPT_CENSUS_HZ, "N", 0,
+	  "Sample them N times a second while cases run; 0: only between cases "
+	  "(4)", 2 },
 	{ "keep", OPT_KEEP, NULL, 0,
 	  "Keep the NVDIMMs' files in the run directory", 2 },
 	{ "json", OPT_JSON, NULL, 0, "findings.json on stdout", 2 },
@@ -162,6 +168,15 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 	case OPT_DIR:
 		o->dir = arg;
 		break;
+	case OPT_NO_CENSUS:
+		o->census = false;
+		break;
+	case OPT_CENSUS_HZ:
+		o->census_hz = strcmp(arg, "0") == 0 ? 0 :
+			       positive(arg, "--census-hz", state);
+		if (o->census_hz > 1000)
+			argp_error(state, "--census-hz takes at most 1000");
+		break;
 	case OPT_KEEP:
 		o->keep = true;
 		break;
@@ -199,6 +214,8 @@ static int run_command(const struct argp *argp, int argc, char **argv,
 		.repeat = 1,
 		.boot_timeout = 600,
 		.timeout_mul = 1,
+		.census = !shell,
+		.census_hz = 4,
 		.shell = shell,
 	};
 	struct parsed p = { .o = &o };

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GUEST_PAGE 4096ull
+#define GUEST_PAGE ((uint64_t)4096)
 
 /* A piece of guest-physical memory that one file backs. */
 struct gmem_region {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ static char *command_line(const struct run *r)
 							       "");
 }
 
-static void vm_config(const struct run *r, struct vm_config *c,
+static void vm_config(const struct run *r, struct vm_config *c, const char *ram,
 		      char *const *backing, const char *append)
 {
 	*c = (struct vm_config){
@@ -61,6 +62,7 @@ static void vm_config(const struct run *r, struct vm_config *c,
 		.append = append,
 		.accel = r->accel.name,
 		.machine = r->o->machine,
+		.ram = ram,
 		.backing = backing,
 	};
 }
@@ -73,7 +75,7 @@ char *guest_command(struct run *r)
 	_strv_ struct strv argv = {};
 	struct vm_config c;
 
-	vm_config(r, &c, names, append);
+	vm_config(r, &c, "ram.img", names, append);
 	vm_args(&c, 3, 4, 5, &argv);
 	return shell_join(argv.v);
 }
@@ -103,14 +105,19 @@ static int make_backing(struct boot *b)
 			return -errno;
 		strv_pushf(&b->paths, "/proc/self/fd/%d", fd);
 	}
+	/* A name only for those who look at QEMU from outside. */
+	b->ram = memfd_create("rig-ram", MFD_CLOEXEC);
+	if (b->ram < 0 || ftruncate(b->ram, (off_t)m->mem_mib << 20) < 0)
+		return -errno;
 	return 0;
 }
 
 static int start_vm(struct boot *b)
 {
 	_free_ char *append = command_line(b->r);
+	int keep[MAX_PMEM + 2], n = 0, err;
+	_free_ char *ram = NULL;
 	struct vm_config c;
-	int err;
 
 	b->dir = xstrfmt("%s/boot-%d", b->r->dir, b->r->boots++);
 	if (mkdir(b->dir, 0777) < 0)
@@ -118,11 +125,16 @@ static int start_vm(struct boot *b)
 		       EXIT_RIG_FAILED;
 	err = make_backing(b);
 	if (err)
-		return error("cannot make the NVDIMM's file in %s: %s", b->dir,
+		return error("cannot make the guest's memory in %s: %s", b->dir,
 			     strerror(-err)), EXIT_RIG_FAILED;
-	vm_config(b->r, &c, b->paths.v, append);
+	ram = xstrfmt("/proc/self/fd/%d", b->ram);
+	vm_config(b->r, &c, ram, b->paths.v, append);
 	c.dir = b->dir;
-	c.keep_fds = b->backing;
+	for (const int *fd = b->backing; *fd >= 0; fd++)
+		keep[n++] = *fd;
+	keep[n++] = b->ram;
+	keep[n] = -1;
+	c.keep_fds = keep;
 	b->vm.on_event = boot_on_event;
 	b->vm.patience = b->r->o->timeout_mul;
 	b->vm.arg = b;
@@ -138,6 +150,8 @@ static int start_vm(struct boot *b)
 void boot_free(struct boot *b)
 {
 	vm_free(&b->vm);
+	boot_census_free(b);
+	cleanup_fd(&b->ram);
 	for (int *fd = b->backing; *fd >= 0; fd++)
 		close(*fd);
 	strv_free(&b->paths);
@@ -230,6 +244,8 @@ int boot_up(struct boot *b)
 	err = load_modules(b, &why);
 	if (!err)
 		err = make_namespaces(b, &why);
+	if (!err)
+		err = boot_census_up(b);
 	return err ? boot_setup_failed(b, err, why, "set up its namespaces",
 				       "namespaces were set up") : 0;
 }
@@ -290,6 +306,7 @@ static int namespace_step(struct boot *b, const char *cmd, int ns)
 	struct json_object *o = guest_msg("cmd", cmd);
 	_free_ char *step = xstrfmt("namespace %s", cmd);
 
+	boot_census_gone(b, ns);
 	guest_put(o, "ns", guest_get(boot_ns(b, ns), "name"));
 	return boot_step(b, o, STEP_LIMIT, step, NULL);
 }
@@ -298,7 +315,9 @@ int boot_renew_namespace(struct boot *b, int ns)
 {
 	int err = namespace_step(b, "disable", ns);
 
-	return err ? err : namespace_step(b, "enable", ns);
+	if (!err)
+		err = namespace_step(b, "enable", ns);
+	return err ? err : boot_census_back(b, ns);
 }
 
 int boot_tear_down(struct boot *b)

@@ -86,6 +86,9 @@ static int after_case(struct boot *b)
 			"umount", NULL);
 	if (err)
 		return err;
+	err = boot_census_idle(b, "after unmount", true);
+	if (err)
+		return err;
 	err = boot_step(b, boot_fs_request(b, "check", b->now), STEP_LIMIT * 2,
 			"check", &reply);
 	if (!err && !guest_is_true(reply, "clean"))
@@ -149,7 +152,20 @@ static struct json_object *run_request(struct boot *b)
 	json_object_object_add(o, "scale",
 			       json_object_new_double(boot_scaled(b, 1)));
 	guest_put_int(o, "seed", b->r->next + 1);
+	json_object_object_add(o, "census",
+			       json_object_new_boolean(b->census != NULL));
 	return o;
+}
+
+/* The pages as the case left them, its files still there. */
+static int census_before(struct boot *b)
+{
+	/* It may have made the namespace anew. */
+	int err = b->now->owns_fs ? boot_census_back(b, b->now->ns) : 0;
+
+	if (!err)
+		err = boot_census_owners(b);
+	return err ? err : boot_census_idle(b, "after the case", false);
 }
 
 /* The run request and what came of it. 0 or -errno as boot_ask(). */
@@ -177,14 +193,24 @@ static int run_case(struct boot *b, enum case_status *st, bool *spent)
 			b->first_fail = xstrdup("its process was killed");
 	}
 	json_object_put(reply);
-	if (err < 0 || *spent || is_devdax(b->now))
-		return err < 0 ? err : 0;
+	if (err < 0)
+		return err;
+	if (b->now->calibrates)
+		boot_census_calibrated(b, *st);
+	if (*spent)
+		return 0;
+	err = census_before(b);
+	if (err || is_devdax(b->now))
+		return err;
 	/* Unlink and the last close may wait for what the case left, and not
 	 * come back. */
 	err = boot_step(b, boot_fs_request(b, "clean", b->now), STEP_LIMIT,
 			"removing the case's files", NULL);
 	*spent = err > 0;
-	return err < 0 ? err : 0;
+	if (err)
+		return err < 0 ? err : 0;
+	boot_census_cleaned(b);
+	return boot_census_idle(b, "after its files were removed", true);
 }
 
 static void case_done(struct boot *b, enum case_status st, double seconds)
@@ -197,6 +223,9 @@ static void case_done(struct boot *b, enum case_status st, double seconds)
 	c->boot = b->r->boots - 1;
 	c->text = take_ptr(b->first_fail);
 	guest_put(o, "case", c->name);
+	if (c->calibrates)
+		json_object_object_add(o, "calibrates",
+				       json_object_new_boolean(true));
 	guest_put(o, "workload", c->workload);
 	guest_put(o, "fs", c->fs);
 	guest_put(o, "size", c->size);
@@ -212,17 +241,18 @@ int boot_one_case(struct boot *b)
 {
 	const struct cases *all = &b->r->cases;
 	enum case_status st;
-	size_t from = b->vm.console.len, nr;
+	size_t from = b->vm.console.len, nr = 0;
 	bool fatal = false, spent = false, clean;
 	double start = now();
 	int err, ret;
 
 	b->step_failed = false;
+	boot_census_begin(b);
 	boot_mark(b, "begin", b->now->name);
 	err = run_case(b, &st, &spent);
 	if (!err && !spent) {
 		nr = reports_until(b, "ran", from, &fatal);
-		clean = !nr && !b->now->owns_fs && !b->now->alone &&
+		clean = !nr && !b->census_off && !b->now->owns_fs && !b->now->alone &&
 			is_good(st);
 		b->now->status = st;
 		/* The next one goes on here, if all is well and it may. */
@@ -240,7 +270,7 @@ int boot_one_case(struct boot *b)
 		if (b->now->status == CASE_FAIL)
 			st = CASE_FAIL;
 	}
-	if (b->step_failed && is_good(st))
+	if ((b->step_failed || b->census_off) && is_good(st))
 		st = CASE_FAIL;
 	if (!err)
 		nr = reports_until(b, "end", from, &fatal);

@@ -59,6 +59,13 @@ bool guest_is_true(struct json_object *o, const char *key)
 	       json_object_get_boolean(v);
 }
 
+char *guest_text(struct json_object *o, const char *key)
+{
+	const char *text = guest_get(o, key);
+
+	return text ? printable(text, strnlen(text, MAX_TEXT), false) : NULL;
+}
+
 /* --- host.jsonl ----------------------------------------------------------- */
 
 int run_log(struct run *r, struct json_object *o)
@@ -116,15 +123,6 @@ double boot_silence(const struct run *r)
 
 /* --- requests ------------------------------------------------------------- */
 
-/* What a member of the guest's says, fit to be shown and cut to a line's
- * length; owned by the caller. */
-static char *text_of(struct json_object *o, const char *key)
-{
-	const char *text = guest_get(o, key);
-
-	return text ? printable(text, strnlen(text, MAX_TEXT), false) : NULL;
-}
-
 int boot_ask(struct boot *b, struct json_object *req, double limit, char **why,
 	     struct json_object **out)
 {
@@ -138,7 +136,7 @@ int boot_ask(struct boot *b, struct json_object *req, double limit, char **why,
 	err = vm_request(&b->vm, req, limit + boot_scaled(b, GRACE), &reply);
 	if (!err && !guest_is_true(reply, "ok")) {
 		if (why)
-			*why = text_of(reply, "error") ?: xstrdup("?");
+			*why = guest_text(reply, "error") ?: xstrdup("?");
 		b->hung = guest_is_true(reply, "hung");
 		err = 1;
 	}
@@ -177,6 +175,7 @@ void boot_mark(struct boot *b, const char *what, const char *name)
 
 	guest_put(o, "text", text);
 	boot_ask(b, o, 10, NULL, NULL);
+	boot_census_mark(b, what, name);
 }
 
 /* --- events --------------------------------------------------------------- */
@@ -187,8 +186,8 @@ void boot_on_event(struct json_object *ev, void *arg)
 	const char *name = guest_get(ev, "ev"), *st = guest_get(ev, "status");
 
 	if (strcmp(name, "stack") == 0) {
-		_free_ char *comm = text_of(ev, "comm"),
-			    *state = text_of(ev, "state");
+		_free_ char *comm = guest_text(ev, "comm"),
+			    *state = guest_text(ev, "state");
 		const char *raw = guest_get(ev, "stack");
 		_free_ char *stack = printable(raw ? raw : "",
 					       raw ? strlen(raw) : 0, true);
@@ -199,6 +198,7 @@ void boot_on_event(struct json_object *ev, void *arg)
 	} else if (strcmp(name, "result") == 0 && st && !b->first_fail &&
 		   (strcmp(st, "FAIL") == 0 || strcmp(st, "SKIP") == 0 ||
 		    strcmp(st, "BROKEN") == 0)) {
-		b->first_fail = text_of(ev, "text") ?: xstrdup("");
+		b->first_fail = guest_text(ev, "text") ?: xstrdup("");
 	}
+	boot_census_event(b, ev);
 }

@@ -4,6 +4,7 @@
  * calls only those above it:
  *   guest-request.c  requests, events, and the lines of host.jsonl
  *   guest-lost.c     what goes wrong, made a finding or an error
+ *   guest-census.c   every struct page, before and after each case
  *   guest-boot.c     a VM with its namespaces, from nothing and back
  *   guest-case.c     one case and its filesystem
  *   guest.c, guest-shell.c   all cases, or a shell
@@ -19,6 +20,7 @@
 /* Limit of a step around a case, in seconds on the reference guest. */
 #define STEP_LIMIT 30.0
 #define MAX_PMEM 4
+#define MAX_NS 5
 /* Bytes of stacks that are kept, of one case or one hang. */
 #define MAX_STACKS ((size_t)1 << 20)
 
@@ -26,6 +28,7 @@ struct boot {
 	struct run *r;
 	struct vm vm;
 	char *dir;
+	int ram;			/* fd of the guest's RAM */
 	int backing[MAX_PMEM + 1];	/* fds, ended by -1 */
 	struct strv paths;
 	struct json_object *ns;		/* the agent's reply to setup */
@@ -39,8 +42,11 @@ struct boot {
 	struct strv group;
 	char *group_fs;			/* NULL: none is mounted */
 	int group_ns;
+	struct boot_census *census;	/* NULL: none was asked for */
+	unsigned int census_off;	/* bits of what it told of this case */
 };
-#define BOOT_INIT(run) { .r = (run), .vm = VM_INIT, .backing = { -1 } }
+#define BOOT_INIT(run)                                                         \
+	{ .r = (run), .vm = VM_INIT, .ram = -1, .backing = { -1 } }
 #define _boot_ __cleanup(boot_free)
 
 /* --- guest-request.c ------------------------------------------------------ */
@@ -54,6 +60,9 @@ void guest_put_int(struct json_object *o, const char *key, int value);
 const char *guest_get(struct json_object *o, const char *key);
 int guest_get_int(struct json_object *o, const char *key, int fallback);
 bool guest_is_true(struct json_object *o, const char *key);
+/* A text of the guest's, printable and cut to a line's length; the caller's.
+ * NULL when there is none. */
+char *guest_text(struct json_object *o, const char *key);
 
 /*
  * A line to host.jsonl: something that the host saw to be wrong with the
@@ -116,6 +125,37 @@ int boot_lost(struct boot *b, int err, const char *doing);
 int boot_failed(struct boot *b, int err);
 int boot_setup_failed(struct boot *b, int err, const char *why,
 		      const char *what, const char *doing);
+
+/* --- guest-census.c -------------------------------------------------------- */
+
+/*
+ * The census of this boot, once the namespaces are set up. That there can be
+ * none is no error: the run is blind then (struct run), and says so. 0, or
+ * -errno as vm_request(), as all of these.
+ */
+int boot_census_up(struct boot *b);
+/* Namespace @i is about to go, or has just been made anew. */
+void boot_census_gone(struct boot *b, int i);
+int boot_census_back(struct boot *b, int i);
+/* A case begins: nothing was found in it, nothing is held. */
+void boot_census_begin(struct boot *b);
+/* A line on the time axis of the live census. */
+void boot_census_mark(struct boot *b, const char *what, const char *name);
+/* An event of the guest's: files, references held, a census wanted. */
+void boot_census_event(struct boot *b, struct json_object *ev);
+/* The case b->now ended, and it was one that calibrates. */
+void boot_census_calibrated(struct boot *b, enum case_status st);
+/* The files of b->now are gone. */
+void boot_census_cleaned(struct boot *b);
+/* Ask for the files that the case has left, to name pages by. */
+int boot_census_owners(struct boot *b);
+/*
+ * Look at every page of the case's namespace, of which no process holds or
+ * maps any. @unowned: no file has any either. What is off is a finding, told
+ * to be seen @at ("after its files were removed"); b->census_off says so.
+ */
+int boot_census_idle(struct boot *b, const char *at, bool unowned);
+void boot_census_free(struct boot *b);
 
 /* --- guest-boot.c --------------------------------------------------------- */
 

@@ -61,7 +61,7 @@ const struct machine *machine_find(const char *name)
 	return NULL;
 }
 
-void machine_args(const struct machine *m, const char *accel,
+void machine_args(const struct machine *m, const char *accel, const char *ram,
 		  char *const *backing, struct strv *argv)
 {
 	unsigned int pmem = 0, slots = 0;
@@ -69,7 +69,7 @@ void machine_args(const struct machine *m, const char *accel,
 	for (const struct machine_pmem *p = m->pmem; p->mib; p++, slots++)
 		pmem += p->mib;
 	strv_push(argv, "-machine");
-	strv_push(argv, "q35,nvdimm=on");
+	strv_push(argv, "q35,nvdimm=on,memory-backend=ram");
 	strv_push(argv, "-accel");
 	/*
 	 * One host thread for all CPUs: QEMU before 8.1 (its commit
@@ -88,10 +88,13 @@ void machine_args(const struct machine *m, const char *accel,
 	strv_push(argv, "-m");
 	strv_pushf(argv, "%uM,slots=%u,maxmem=%uM", m->mem_mib, slots + 1,
 		   m->mem_mib + 2 * pmem + 1024);
+	/* share=on, here and below: the host sees what the guest stores. */
+	strv_push(argv, "-object");
+	strv_pushf(argv, "memory-backend-file,id=ram,share=on,mem-path=%s,"
+		   "size=%uM", ram, m->mem_mib);
 	for (unsigned int i = 0; m->pmem[i].mib; i++) {
 		const struct machine_pmem *p = &m->pmem[i];
 
-		/* share=on: the host sees what the guest stores. */
 		strv_push(argv, "-object");
 		strv_pushf(argv,
 			   "memory-backend-file,id=nv%u,share=on,mem-path=%s,"

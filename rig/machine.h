@@ -39,11 +39,11 @@ extern const size_t nr_machines;
 const struct machine *machine_find(const char *name);
 
 /*
- * QEMU's arguments for the machine's memory, CPUs and pmem devices. @backing
- * has a path for each pmem device. @accel is struct accel's
- * name.
+ * QEMU's arguments for the machine's memory, CPUs and pmem devices. @ram is a
+ * path to its RAM, @backing has a path for each pmem device. @accel is struct
+ * accel's name.
  */
-void machine_args(const struct machine *m, const char *accel,
+void machine_args(const struct machine *m, const char *accel, const char *ram,
 		  char *const *backing, struct strv *argv);
 
 #endif

@@ -87,6 +87,24 @@ static void take_nmi(struct loading *l, double boot, double offset)
 	l->nmi[(int)boot] = offset;
 }
 
+/* Measured by several cases one after the other: the last one has it all. */
+static void take_row(struct rundata *d, struct json_object *o)
+{
+	struct json_object *v;
+	struct ref_row row;
+
+	if (!json_object_object_get_ex(o, "row", &v))
+		return;
+	ref_row_from_json(v, &row);
+	for (size_t i = 0; i < d->nr_rows; i++) {
+		if (d->rows[i].devdax == row.devdax) {
+			d->rows[i] = row;
+			return;
+		}
+	}
+	d->rows[d->nr_rows++] = row;
+}
+
 static void host_event(struct json_object *o, void *arg)
 {
 	struct rundata *d = ((struct loading *)arg)->d;
@@ -104,8 +122,17 @@ static void host_event(struct json_object *o, void *arg)
 		d->stopped = num(o, "exit", 0);
 		free(d->why);
 		d->why = dup_of(o, "why");
+	} else if (strcmp(ev, "calibrated") == 0) {
+		take_row(d, o);
+	} else if (strcmp(ev, "blind") == 0 && get(o, "why") && !d->blind) {
+		d->blind = printable(get(o, "why"), strlen(get(o, "why")),
+				     false);
 	} else if (strcmp(ev, "case") == 0 && get(o, "case")) {
 		struct cases *c = &d->cases;
+
+		/* Nobody asked for it; what it measured is told apart. */
+		if (num(o, "calibrates", 0))
+			return;
 
 		c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
 		c->v[c->n++] = (struct rig_case){
@@ -130,7 +157,9 @@ static void host_event(struct json_object *o, void *arg)
 			.oracle = strcmp(kind, "fsck") == 0 ? "fsck" :
 				  strcmp(kind, "vm-died") == 0 ||
 				  strcmp(kind, "console-flood") == 0 ? "vm" :
-				  "watchdog",
+				  strcmp(kind, "census") == 0 ||
+				  strcmp(kind, "refcount-model") == 0 ?
+				  "census" : "watchdog",
 			.title = get(o, "title"),
 			.key = get(o, "key") ? get(o, "key") : get(o, "title"),
 			.case_name = get(o, "case"),
@@ -312,5 +341,6 @@ void rundata_free(struct rundata *d)
 	findings_free(&d->findings);
 	strv_free(&d->lost);
 	free(d->why);
+	free(d->blind);
 	*d = (struct rundata){};
 }

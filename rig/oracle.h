@@ -8,6 +8,7 @@
 #define RIG_ORACLE_H
 
 #include "cases.h"
+#include "refmodel.h"
 #include "finding.h"
 
 #include <json-c/json.h>
@@ -15,6 +16,10 @@
 struct rundata {
 	char *dir;
 	struct json_object *info;	/* run.json; an empty object if lost */
+	/* What a refcount means here, as it was measured. */
+	struct ref_row rows[2];
+	size_t nr_rows;
+	char *blind;		/* why the census saw nothing, or NULL */
 	struct cases cases;		/* as host.jsonl tells */
 	struct findings findings;
 	int boots;

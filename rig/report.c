@@ -32,7 +32,8 @@ int report_exit(const struct rundata *d)
 	 * case has shown stays shown. */
 	if (d->findings.n && d->cases.n)
 		return EXIT_FINDINGS;
-	if (!d->ended || !d->cases.n || count(d, CASE_BROKEN) ||
+	/* Nothing was found by one who does not see. */
+	if (d->blind || !d->ended || !d->cases.n || count(d, CASE_BROKEN) ||
 	    count(d, CASE_CRASH))
 		return EXIT_CANNOT_TEST;
 	return EXIT_CLEAN;
@@ -90,6 +91,17 @@ static void verdict(const struct rundata *d, struct buf *b)
 		 d->ended ? "" : "; the run did not come to its end",
 		 d->ended ? "" : ": ",
 		 d->ended ? "" : d->why ? d->why : "rig was killed");
+	for (size_t i = 0; i < d->nr_rows; i++) {
+		const struct refmodel *m = ref_row_model(&d->rows[i]);
+
+		buf_addf(b, "refcount model of %s pages, measured: %s%s%s%s\n",
+			 d->rows[i].devdax ? "device-dax" : "fsdax",
+			 m ? m->name : "none that is known", m ? " (" : "",
+			 m ? m->help : "", m ? ")" : "");
+	}
+	if (d->blind)
+		buf_addf(b, "THE CENSUS IS BLIND, leaks may go unseen: %s\n",
+			 d->blind);
 	for (size_t i = 0; i < d->lost.n; i++)
 		buf_addf(b, "cannot be read: %s\n", d->lost.v[i]);
 }
@@ -140,6 +152,11 @@ static char *make_text(const struct rundata *d)
 			p += n + (p[n] == '\n');
 		}
 	}
+	for (size_t i = 0; i < d->nr_rows; i++) {
+		buf_addf(&b, "\n_refcount of a %s page, by its state\n",
+			 d->rows[i].devdax ? "device-dax" : "fsdax");
+		ref_row_print(&d->rows[i], &b);
+	}
 	buf_addf(&b, "\nCases\n");
 	for (size_t i = 0; i < d->cases.n; i++) {
 		const struct rig_case *c = &d->cases.v[i];
@@ -160,6 +177,7 @@ static char *make_json(const struct rundata *d)
 	struct json_object *cases = json_object_new_array();
 	struct json_object *list = findings_to_json(&d->findings);
 	struct json_object *lost = json_object_new_array();
+	struct json_object *rows = json_object_new_array();
 	char *text;
 
 	for (size_t i = 0; i < d->lost.n; i++)
@@ -200,6 +218,12 @@ static char *make_json(const struct rundata *d)
 	if (d->why)
 		json_object_object_add(o, "stopped",
 				       json_object_new_string(d->why));
+	for (size_t i = 0; i < d->nr_rows; i++)
+		json_object_array_add(rows, ref_row_to_json(&d->rows[i]));
+	json_object_object_add(o, "calibration", rows);
+	if (d->blind)
+		json_object_object_add(o, "blind",
+				       json_object_new_string(d->blind));
 	json_object_object_add(o, "lost", lost);
 	json_object_object_add(o, "boots", json_object_new_int(d->boots));
 	json_object_object_add(o, "cases", cases);

@@ -24,6 +24,7 @@ static void run_free(struct run *r)
 	findings_free(&r->findings);
 	json_object_put(r->info);
 	free(r->image);
+	free(r->blind);
 	free(r->dir);
 }
 
@@ -189,6 +190,8 @@ static int stage_config(struct run *r)
 		free(take_ptr(once.v));
 		once.n = 0;
 	}
+	if (r->o->census)
+		cases_calibrate(r->describe, r->o->machine, &r->cases);
 	err = check_host(r);
 	if (err)
 		return err;

@@ -18,6 +18,7 @@
 #include "finding.h"
 #include "kernel.h"
 #include "machine.h"
+#include "refmodel.h"
 
 struct run_opts {
 	const char *spec;		/* kernel, as kernel_get() takes it */
@@ -32,6 +33,8 @@ struct run_opts {
 	unsigned int repeat;		/* each case so many times */
 	double boot_timeout;		/* seconds until the agent answers */
 	double timeout_mul;		/* multiplies every limit in the guest */
+	bool census;			/* read every struct page */
+	double census_hz;		/* samples of it a second, live */
 	bool keep;			/* leave the NVDIMMs' files */
 	bool dry_run, json;
 	bool shell;			/* an interactive guest, no cases */
@@ -49,6 +52,10 @@ struct run {
 	struct cases cases;
 	size_t offered;			/* cases that --all would run */
 	char *image;
+	/* What a refcount means: of fsdax pages, and of device-dax ones. */
+	struct ref_row rows[2];
+	bool calibrated[2];
+	char *blind;			/* why the census sees nothing */
 	struct strv missing;		/* programs the host lacks */
 	int boots;			/* so far */
 	size_t next;			/* first case not yet done */

@@ -28,7 +28,7 @@ void vm_args(const struct vm_config *c, int console, int port, int qmp,
 	strv_push(argv, "-sandbox");
 	strv_push(argv, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
 			"resourcecontrol=deny");
-	machine_args(c->machine, c->accel, c->backing, argv);
+	machine_args(c->machine, c->accel, c->ram, c->backing, argv);
 	strv_push(argv, "-kernel");
 	strv_push(argv, c->kernel);
 	strv_push(argv, "-initrd");
@@ -297,6 +297,17 @@ static int pump(struct vm *vm, double until, int id, struct json_object **reply)
 	return 0;
 }
 
+int vm_pump(struct vm *vm, double seconds)
+{
+	double end = now() + seconds;
+	int err;
+
+	do
+		err = pump(vm, end, -1, NULL);
+	while (!err && now() < end);
+	return err;
+}
+
 int vm_wait_hello(struct vm *vm, double silence, double total)
 {
 	double end = vm->started + total;
@@ -314,18 +325,48 @@ int vm_wait_hello(struct vm *vm, double silence, double total)
 	return 0;
 }
 
+/* @req with an id of its own, as the line to be sent; @req is put. */
+static int make_line(struct vm *vm, struct json_object *req, struct buf *line)
+{
+	int id = ++vm->next_id;
+
+	json_object_object_add(req, "id", json_object_new_int(id));
+	buf_addf(line, "%s\n", json_object_to_json_string_ext(
+				       req, JSON_C_TO_STRING_PLAIN));
+	json_object_put(req);
+	return id;
+}
+
+int vm_send(struct vm *vm, struct json_object *req)
+{
+	_buf_ struct buf line = {};
+	size_t off = 0;
+
+	make_line(vm, req, &line);
+	for (int i = 0; vm->port_fd >= 0 && i < 10; i++) {
+		struct pollfd p = { .fd = vm->port_fd, .events = POLLOUT };
+		ssize_t n = send(vm->port_fd, line.data + off, line.len - off,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			off += n;
+		if (off == line.len)
+			return 0;
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -EPIPE;
+		poll(&p, 1, 100);
+	}
+	return vm->port_fd < 0 ? -EPIPE : -EAGAIN;
+}
+
 int vm_request(struct vm *vm, struct json_object *req, double timeout,
 	       struct json_object **reply)
 {
-	int id = ++vm->next_id, err;
 	double end = now() + timeout;
 	_buf_ struct buf line = {};
+	int id = make_line(vm, req, &line), err;
 
 	*reply = NULL;
-	json_object_object_add(req, "id", json_object_new_int(id));
-	buf_addf(&line, "%s\n", json_object_to_json_string_ext(
-					req, JSON_C_TO_STRING_PLAIN));
-	json_object_put(req);
 	if (vm->port_fd < 0)
 		return -EPIPE;
 	for (size_t off = 0; off < line.len;) {
@@ -394,15 +435,76 @@ int vm_wait_exit(struct vm *vm, double seconds)
 	return 0;
 }
 
+/* One line to QEMU's monitor, after the handshake that it wants first. */
+static bool qmp_say(struct vm *vm, const char *command)
+{
+	_free_ char *text = xstrfmt("%s{\"execute\":\"%s\",\"id\":\"rig\"}\n",
+				    vm->qmp_ready ? "" :
+				    "{\"execute\":\"qmp_capabilities\"}\n",
+				    command);
+
+	if (vm->qmp_fd < 0)
+		return false;
+	if (send(vm->qmp_fd, text, strlen(text),
+		 MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		close(take_fd(vm->qmp_fd));
+		return false;
+	}
+	vm->qmp_ready = true;
+	return true;
+}
+
 void vm_nmi(struct vm *vm)
 {
-	static const char commands[] = "{\"execute\":\"qmp_capabilities\"}\n"
-				       "{\"execute\":\"inject-nmi\"}\n";
+	qmp_say(vm, "inject-nmi");
+}
 
-	if (vm->qmp_fd >= 0 &&
-	    send(vm->qmp_fd, commands, sizeof(commands) - 1,
-		 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		close(take_fd(vm->qmp_fd));
+/* The answer to qmp_say() among the greeting and events, or NULL. */
+static struct json_object *qmp_answer(char *text)
+{
+	char *save, *line = strtok_r(text, "\r\n", &save);
+
+	for (; line; line = strtok_r(NULL, "\r\n", &save)) {
+		struct json_object *o = json_tokener_parse(line), *v;
+
+		if (json_object_object_get_ex(o, "id", &v) &&
+		    json_object_object_get_ex(o, "return", &v)) {
+			v = json_object_get(v);
+			json_object_put(o);
+			return v;
+		}
+		json_object_put(o);
+	}
+	return NULL;
+}
+
+struct json_object *vm_qmp(struct vm *vm, const char *command, double seconds)
+{
+	double end = now() + seconds;
+	_buf_ struct buf all = {};
+
+	if (!qmp_say(vm, command))
+		return NULL;
+	for (double left = seconds; left > 0; left = end - now()) {
+		struct pollfd p = { .fd = vm->qmp_fd, .events = POLLIN };
+		char chunk[4096];
+		ssize_t n;
+
+		if (poll(&p, 1, left * 1000 + 1) <= 0)
+			continue;
+		n = recv(vm->qmp_fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+		if (n <= 0)
+			return NULL;
+		buf_add(&all, chunk, n);
+		if (chunk[n - 1] == '\n') {
+			_free_ char *copy = xstrdup(all.data);
+			struct json_object *o = qmp_answer(copy);
+
+			if (o)
+				return o;
+		}
+	}
+	return NULL;
 }
 
 /* Anything left to take, the end included, that there is still room for. */

@@ -25,6 +25,7 @@ struct vm_config {
 	const char *kernel, *initrd, *append;
 	const char *accel;	/* "kvm", "tcg" */
 	const struct machine *machine;
+	const char *ram;	/* path of its RAM */
 	char *const *backing;	/* a path for each pmem device */
 	const int *keep_fds;	/* fds the paths refer to, ended by -1 */
 	const char *dir;	/* the boot's folder, made by the caller */
@@ -49,6 +50,7 @@ struct vm {
 	const char *flooded;		/* VM_FLOODS in words */
 	int input_fd;	/* typed into the console while waiting (a shell's
 			 * terminal), or -1; its end is Ctrl-D */
+	bool qmp_ready;			/* capabilities are negotiated */
 	int exit_status;
 	int log_error;			/* errno of VM_NO_DISK */
 	double started, last_console, last_tick;
@@ -95,6 +97,19 @@ int vm_wait_hello(struct vm *vm, double silence, double total);
  */
 int vm_request(struct vm *vm, struct json_object *req, double timeout,
 	       struct json_object **reply);
+
+/* Send a command whose reply nobody waits for; @req is put. Fine in on_event.
+ * 0, -EPIPE, or -EAGAIN when the guest does not take it. */
+int vm_send(struct vm *vm, struct json_object *req);
+
+/*
+ * Ask QEMU itself, by QMP: @command without arguments. What it returns, owned
+ * by the caller, or NULL when it does not answer within @seconds.
+ */
+struct json_object *vm_qmp(struct vm *vm, const char *command, double seconds);
+
+/* Pump for @seconds. 0, or as vm_wait_hello() but -ETIMEDOUT. */
+int vm_pump(struct vm *vm, double seconds);
 
 /* Pump for at most @seconds, or until the console holds @text at or after
  * byte @from: its offset, or -1. */

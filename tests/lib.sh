@@ -99,10 +99,12 @@ rig() {
 	rc=$?
 }
 
-# The arguments of a run with the script's kernel and four cases.
+# The arguments of a run with the script's kernel and four cases. The fake
+# guest has no struct pages: no census, unless $census says so.
+census=
 run_args() {
 	args=(run "$T/bzImage" --accel tcg --rundir "$R"
-	      -w pin-unmap-truncate:vmsplice "$@")
+	      -w pin-unmap-truncate:vmsplice ${census:---no-census} "$@")
 }
 
 # go SCRIPT ARG...: a run in $R with the fake guest's script.

@@ -19,6 +19,8 @@ static const char describe[] =
 	"{\"name\":\"slow\",\"on\":[\"xfs\",\"ext4\"],"
 	" \"with\":[\"4k\",\"2m\"],\"runtime\":9,"
 	" \"variants\":[\"one\",\"two\"]},"
+	"{\"name\":\"calibrate\",\"on\":[\"xfs\",\"ext4\",\"devdax\"],"
+	" \"with\":[\"4k\",\"2m\"],\"variants\":[],\"by_name\":true},"
 	"{\"name\":\"dev\",\"on\":[\"devdax\"],\"with\":[\"2m\"],"
 	" \"variants\":[]}]}";
 
@@ -158,6 +160,42 @@ static void wants_are_those_of_the_chosen(void **state)
 	json_object_put(d);
 }
 
+static void calibrates(const char *machine, const char *pattern,
+		       const char *want)
+{
+	struct json_object *d = json_tokener_parse(describe);
+	_strv_ struct strv p = {};
+	struct cases c = {};
+	_buf_ struct buf b = {};
+
+	strv_push(&p, pattern);
+	assert_int_equal(cases_make(d, machine_find(machine), &p, false, &c,
+				    NULL), 0);
+	cases_calibrate(d, machine_find(machine), &c);
+	for (size_t i = 0; i < c.n; i++)
+		buf_addf(&b, "%s%d %s\n", c.v[i].calibrates ? "*" : "",
+			 c.v[i].ns, c.v[i].name);
+	assert_string_equal(b.data, want);
+	cases_free(&c);
+	json_object_put(d);
+}
+
+static void calibration_is_before_the_first_of_its_mode(void **state)
+{
+	calibrates("nvdimm", "poison",
+		   "*0 calibrate/xfs/4k\n*0 calibrate/xfs/2m\n0 poison/xfs/4k\n");
+	/* On the namespace that is used, once for all of its mode. */
+	calibrates("two", "slow:one/ext4",
+		   "*1 calibrate/ext4/4k\n*1 calibrate/ext4/2m\n"
+		   "1 slow:one/ext4/4k\n1 slow:one/ext4/2m\n");
+	calibrates("two", "slow:one/*/4k",
+		   "*0 calibrate/xfs/4k\n*0 calibrate/xfs/2m\n"
+		   "0 slow:one/xfs/4k\n1 slow:one/ext4/4k\n");
+	calibrates("devdax", "[dp]*",
+		   "*0 calibrate/devdax/4k\n*0 calibrate/devdax/2m\n"
+		   "0 dev/devdax/2m\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +209,7 @@ int main(void)
 		cmocka_unit_test(machines_have_what_their_namespaces_have),
 		cmocka_unit_test(a_suspect_runs_again_once),
 		cmocka_unit_test(wants_are_those_of_the_chosen),
+		cmocka_unit_test(calibration_is_before_the_first_of_its_mode),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

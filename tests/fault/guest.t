@@ -231,4 +231,11 @@ exits 1
 [ "$(wc -c <"$out")" -lt 2000 ] || bad 'the table shows all of it'
 [ "$(stat -c %s "$R/report.txt")" -lt 20000 ] || bad 'the report has all of it'
 end
+
+begin 'umount fails at the end'
+go '0.umount#3=fail:cannot unmount /mnt/0: Device or resource busy'
+exits 1
+prints 'umount fails: cannot unmount /mnt/0: Device or resource busy'
+prints '4 PASS, 1 boot'
+end
 finish
