@@ -135,7 +135,9 @@ static void from_note(const struct vmcoreinfo *v, struct page_layout *l,
 
 /* --- kernels without BTF -------------------------------------------------------- */
 
-/* x86-64, struct page of 64 bytes. A row holds from its version on. */
+/* x86-64; options that make struct page larger than 64 bytes add to its end. A
+ * row holds from its version on. Members of the page after the head are
+ * relative to that page here. */
 static const struct row {
 	unsigned int major, minor;
 	const char *source;
@@ -146,24 +148,24 @@ static const struct row {
 	.mapping = 24, .index = 32, .mapcount = 48, .refcount = 52,	\
 	.mapping_host = 0, .inode_ino = -1, .inode_data = -1
 	{ 6, 1, "include/linux/mm_types.h of 6.1",
-	  { COMMON, .large_mapcount = -1, .entire_mapcount = 64 + 20,
-	    .pincount = 64 + 24, .order = 64 + 17, .pg_head = 16 } },
+	  { COMMON, .large_mapcount = -1, .entire_mapcount = 20,
+	    .pincount = 24, .order = 17, .pg_head = 16 } },
 	/* Large folios of DAX pages are not before 6.15, so that what follows
 	 * the order is not needed. */
 	{ 6, 2, "include/linux/mm_types.h of 6.1, but for large folios",
 	  { COMMON, .large_mapcount = -1, .entire_mapcount = -1,
-	    .pincount = -1, .order = 64 + 17, .pg_head = -1 } },
+	    .pincount = -1, .order = 17, .pg_head = -1 } },
 	{ 6, 6, "include/linux/mm_types.h of 6.12, but for large folios",
 	  { COMMON, .large_mapcount = -1, .entire_mapcount = -1,
-	    .pincount = -1, .order = 64, .order_in_flags = true,
+	    .pincount = -1, .order = 0, .order_in_flags = true,
 	    .pg_head = -1 } },
 	{ 6, 12, "include/linux/mm_types.h of 6.12",
-	  { COMMON, .large_mapcount = 80, .entire_mapcount = 84,
-	    .pincount = 92, .order = 64, .order_in_flags = true,
+	  { COMMON, .large_mapcount = 16, .entire_mapcount = 20,
+	    .pincount = 28, .order = 0, .order_in_flags = true,
 	    .pg_head = 6 } },
 	{ 6, 15, "include/linux/mm_types.h of 7.2",
-	  { COMMON, .large_mapcount = 80, .entire_mapcount = 88,
-	    .pincount = 92, .order = 64, .order_in_flags = true,
+	  { COMMON, .large_mapcount = 16, .entire_mapcount = 24,
+	    .pincount = 28, .order = 0, .order_in_flags = true,
 	    .pg_head = 6 } },
 };
 
@@ -204,6 +206,19 @@ static const struct {
 	WORD(pincount, 4, false, true),
 	WORD(order, 1, false, true),
 };
+
+static void from_row(const struct row *row, const struct vmcoreinfo *v,
+		     struct page_layout *l)
+{
+	*l = row->l;
+	if (v)
+		from_note(v, l, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i].in_tail && *figure_of(l, words[i].figure) >= 0)
+			*figure_of(l, words[i].figure) += l->size;
+	snprintf(l->source, sizeof(l->source), "table: %s%s", row->source,
+		 v ? ", and VMCOREINFO" : "");
+}
 
 static char *check(struct page_layout *l)
 {
@@ -247,11 +262,7 @@ int page_layout_get(struct json_object *json, const struct vmcoreinfo *v,
 		if (v)
 			from_note(v, out, &odd);
 	} else if (row) {
-		*out = row->l;
-		snprintf(out->source, sizeof(out->source), "table: %s%s",
-			 row->source, v ? ", and VMCOREINFO" : "");
-		if (v)
-			from_note(v, out, NULL);
+		from_row(row, v, out);
 	} else {
 		*why = xstrfmt("%s has no BTF, and its struct page is not known",
 			       release ? release : "the guest's kernel");
