@@ -388,6 +388,32 @@ static bool continues(const struct outlier *a, const struct outlier *b)
 	       b->v.ref == a->v.ref && b->v.mapcount == a->v.mapcount;
 }
 
+/* What is off, in figures. */
+static void say_off(struct buf *out, enum off off, const struct page_view *v,
+		    int32_t idle)
+{
+	switch (off) {
+	case OFF_MAPPING:
+		buf_addf(out, " has mapping 0x%" PRIx64, v->mapping);
+		break;
+	case OFF_INDEX:
+		buf_addf(out, " has index or share 0x%" PRIx64, v->index);
+		break;
+	case OFF_ORDER:
+		if (v->tail)
+			buf_addf(out, " is a tail");
+		else
+			buf_addf(out, " has order %d", v->order);
+		break;
+	case OFF_MAPPED:
+		buf_addf(out, " has mapcount %d", v->mapcount);
+		break;
+	default:
+		buf_addf(out, " counts %d, idle is %d", v->ref, idle);
+		break;
+	}
+}
+
 /* One finding of all that is off in one way. */
 static void report_off(struct boot *b, int i, const char *at, enum off off,
 		       const struct outlier *o, size_t n)
@@ -423,10 +449,10 @@ static void report_off(struct boot *b, int i, const char *at, enum off off,
 		if (title.len)
 			continue;
 		name_owner(b, i, &o[k], &owner);
-		buf_addf(&title, "%s: %s: page at %s+0x%" PRIx64 " counts %d, "
-			 "idle is %d", off_words[off].title, owner.data,
-			 c->ns[i].name, o[k].page * GUEST_PAGE, o[k].v.ref,
-			 ref_row_idle(row));
+		buf_addf(&title, "%s: %s: page at %s+0x%" PRIx64,
+			 off_words[off].title, owner.data, c->ns[i].name,
+			 o[k].page * GUEST_PAGE);
+		say_off(&title, off, &o[k].v, ref_row_idle(row));
 	}
 	if (!pages)
 		return;
