@@ -22,7 +22,8 @@ const char *const ref_state_names[NR_REF_STATES] = {
  * A: a ZONE_DEVICE page counts 1 of its own, maps count nothing.
  * B: one for the page cache, patches of 2022 that were not merged.
  * C: fs/dax.c as 6.15 has it: maps count, and nothing else of the kernel's own.
- * Device-dax pages start at 1 in all of them (mm/memremap.c).
+ * Device-dax pages start at 1 in all of them (mm/memremap.c), and those of a
+ * 2 MiB device are compound: a pin counts 1, and beside it.
  */
 #define UNKNOWN -1
 const struct refmodel refmodels[] = {
@@ -37,7 +38,7 @@ const struct refmodel refmodels[] = {
 	  { 0, 0, 1, 3, 2, 1025, 1, 0, 2, 0, 1, 2, 2, 2, 0, 0 } },
 	{ "A", "1-based, up to 6.14", true,
 	  { 1, UNKNOWN, 1, 1, 2, 1025, 2, 1, UNKNOWN, UNKNOWN,
-	    1, 1, 2, 1025, 1, UNKNOWN } },
+	    1, 1, 2, 2, 1, UNKNOWN } },
 	{ "C", "1-based, and maps count: 6.15 on", true,
 	  { 1, UNKNOWN, 2, 4, 3, 1026, 2, 1, UNKNOWN, UNKNOWN,
 	    2, 3, 3, 3, 1, UNKNOWN } },
@@ -86,17 +87,36 @@ static bool over(const struct ref_row *r, enum ref_state s, enum ref_state base,
 
 char *ref_row_blind(const struct ref_row *r)
 {
-	int32_t get, pin;
+	static const struct {
+		enum ref_state base, get, pin;
+	} known[] = {
+		{ REF_PTE, REF_GET, REF_PIN },
+		{ REF_PMD, REF_PMD_GET, REF_PMD_PIN },
+	};
+	bool any = false;
 
-	if (!over(r, REF_GET, REF_PTE, &get))
-		return xstrdup("no page with a known reference was looked at");
-	if (get != 1)
-		return xstrfmt("a FOLL_GET reference known to be held counts "
-			       "%d, not 1", get);
-	if (over(r, REF_PIN, REF_PTE, &pin) && pin != PIN_BIAS)
-		return xstrfmt("a FOLL_PIN reference known to be held counts "
-			       "%d, not %d", pin, PIN_BIAS);
-	return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		const struct page_view *v = &r->v[known[i].pin];
+		int32_t get, pin, want = v->order ? 1 : PIN_BIAS;
+
+		if (over(r, known[i].get, known[i].base, &get)) {
+			any = true;
+			if (get != 1)
+				return xstrfmt("a FOLL_GET reference known to "
+					       "be held counts %d, not 1", get);
+		}
+		if (!over(r, known[i].pin, known[i].base, &pin))
+			continue;
+		if (pin != want)
+			return xstrfmt("a FOLL_PIN reference known to be held "
+				       "counts %d, not %d", pin, want);
+		if (v->order && v->pincount != 1)
+			return xstrfmt("a FOLL_PIN reference known to be held "
+				       "makes a pincount of %d, not 1",
+				       v->pincount);
+	}
+	return any ? NULL :
+		     xstrdup("no page with a known reference was looked at");
 }
 
 static int32_t first_seen(const struct ref_row *r, const enum ref_state *from,
@@ -111,7 +131,8 @@ static int32_t first_seen(const struct ref_row *r, const enum ref_state *from,
 int32_t ref_row_idle(const struct ref_row *r)
 {
 	static const enum ref_state from[] = { REF_TRUNCATED, REF_IDLE,
-					       REF_UNMAPPED };
+					       REF_PMD_TRUNCATED, REF_UNMAPPED,
+					       REF_PMD_UNMAPPED };
 
 	return first_seen(r, from, ARRAY_SIZE(from));
 }
@@ -119,7 +140,7 @@ int32_t ref_row_idle(const struct ref_row *r)
 int32_t ref_row_cached(const struct ref_row *r)
 {
 	static const enum ref_state from[] = { REF_CACHED, REF_UNMAPPED,
-					       REF_IDLE };
+					       REF_PMD_UNMAPPED, REF_IDLE };
 
 	return first_seen(r, from, ARRAY_SIZE(from));
 }
@@ -129,7 +150,8 @@ static bool maps_count(const struct ref_row *r)
 {
 	int32_t by;
 
-	return over(r, REF_PTES, REF_PTE, &by) && by > 0;
+	return (over(r, REF_PTES, REF_PTE, &by) ||
+		over(r, REF_PMDS, REF_PMD, &by)) && by > 0;
 }
 
 struct ref_extra ref_row_extra(const struct ref_row *r,

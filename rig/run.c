@@ -422,7 +422,8 @@ static const struct {
 int run_run(struct run_opts *o)
 {
 	__cleanup(run_free) struct run r = { .o = o, .log = -1,
-					     .started = now() };
+					     .started = now(),
+					     .rows[1].devdax = true };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(stages); i++) {

@@ -22,6 +22,12 @@ static void row_of(struct ref_row *r, const char *name, bool devdax)
 		for (int s = 0; s < NR_REF_STATES; s++) {
 			struct page_view v = { .ref = m->ref[s] };
 
+			/* As a large folio's head, where it is one. */
+			if (s == REF_PMD_PIN && v.ref < 1024) {
+				v.order = 9;
+				v.pincount = 1;
+			}
+
 			if (m->ref[s] >= 0)
 				assert_true(ref_row_set(r, ref_state_names[s],
 							&v));
@@ -81,6 +87,21 @@ static void no_known_reference_is_blind(void **state)
 	r.v[REF_PIN].ref = r.v[REF_PTE].ref + 1;
 	why = ref_row_blind(&r);
 	assert_non_null(strstr(why, "FOLL_PIN"));
+	free(why);
+	row_of(&r, "C", false);
+	r.v[REF_PMD_PIN].pincount = 0;
+	why = ref_row_blind(&r);
+	assert_non_null(strstr(why, "pincount of 0"));
+	free(why);
+	/* Device-dax with 2 MiB pages has no more than these. */
+	row_of(&r, "A", true);
+	for (int s = 0; s < REF_PMD; s++)
+		r.seen[s] = false;
+	assert_null(ref_row_blind(&r));
+	assert_int_equal(ref_row_idle(&r), 1);
+	r.v[REF_PMD_GET].ref = 1;
+	why = ref_row_blind(&r);
+	assert_non_null(strstr(why, "counts 0, not 1"));
 	free(why);
 }
 
