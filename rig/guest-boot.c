@@ -105,11 +105,15 @@ static int make_backing(struct boot *b)
 			return -errno;
 		strv_pushf(&b->paths, "/proc/self/fd/%d", fd);
 	}
-	/* A name only for those who look at QEMU from outside. */
-	b->ram = memfd_create("rig-ram", MFD_CLOEXEC);
-	if (b->ram < 0 || ftruncate(b->ram, (off_t)m->mem_mib << 20) < 0)
-		return -errno;
 	return 0;
+}
+
+/* Its RAM, a file without a name too: what the host reads the guest by. */
+static int make_ram(struct boot *b)
+{
+	b->ram = memfd_create("rig-ram", MFD_CLOEXEC);
+	return b->ram < 0 || ftruncate(b->ram, (off_t)b->r->o->machine->mem_mib
+					       << 20) < 0 ? -errno : 0;
 }
 
 static int start_vm(struct boot *b)
@@ -125,8 +129,12 @@ static int start_vm(struct boot *b)
 		       EXIT_RIG_FAILED;
 	err = make_backing(b);
 	if (err)
-		return error("cannot make the guest's memory in %s: %s", b->dir,
+		return error("cannot make the NVDIMM's file in %s: %s", b->dir,
 			     strerror(-err)), EXIT_RIG_FAILED;
+	err = make_ram(b);
+	if (err)
+		return error("cannot make the guest's RAM: %s", strerror(-err)),
+		       EXIT_RIG_FAILED;
 	ram = xstrfmt("/proc/self/fd/%d", b->ram);
 	vm_config(b->r, &c, ram, b->paths.v, append);
 	c.dir = b->dir;

@@ -9,7 +9,7 @@ two() {
 	local i pids=
 
 	for i in 1 2; do
-		RIG_FAKE='' "$RIG" run "$T/bzImage" --accel tcg --json \
+		RIG_FAKE='' "$RIG" run "$T/bzImage" --accel tcg --no-census --json \
 			-w pin-unmap-truncate:vmsplice \
 			>"$T/two-$i" 2>"$T/two-err-$i" </dev/null &
 		pids="$pids $!"

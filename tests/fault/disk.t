@@ -14,7 +14,7 @@ fi
 . "$(dirname "$0")/../lib.sh"
 
 # The image, for all that follow.
-RIG_FAKE='' "$RIG" run "$T/bzImage" --accel tcg --rundir "$T/first" -q \
+RIG_FAKE='' "$RIG" run "$T/bzImage" --accel tcg --no-census --rundir "$T/first" -q \
 	-w pin-unmap-truncate:vmsplice >/dev/null
 
 # small SIZE DIR: an empty disk.

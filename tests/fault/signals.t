@@ -68,7 +68,7 @@ end
 slow "$T/cc" ''
 make_tree "$T/linux" "$T/cc"
 # One image for all that follow.
-RIG_FAKE='' "$RIG" run "$T/bzImage" --accel tcg --rundir "$T/first" -q \
+RIG_FAKE='' "$RIG" run "$T/bzImage" --accel tcg --no-census --rundir "$T/first" -q \
 	-w pin-unmap-truncate:vmsplice >/dev/null
 
 begin 'Ctrl-C while a kernel is built'
