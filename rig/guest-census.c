@@ -63,7 +63,7 @@ static void go_blind(struct boot *b, const char *why)
 /* QEMU's own word on where its pmem devices are in guest-physical memory. */
 static char *map_devices(struct boot *b, struct gmem *m)
 {
-	struct json_object *list = vm_qmp(&b->vm, "query-memory-devices", 10);
+	struct json_object *list = vm_qmp(&b->vm, "query-memory-devices", 5);
 	size_t n = json_object_is_type(list, json_type_array) ?
 			   json_object_array_length(list) : 0;
 	char *why = n ? NULL : xstrdup("QEMU names no memory devices");
@@ -241,8 +241,11 @@ int boot_census_up(struct boot *b)
 			why = xstrfmt("%s: %s", path, strerror(errno));
 	}
 	if (why) {
-		go_blind(b, why);
-		return 0;
+		/* Not if there is no QEMU any more to be asked. */
+		err = vm_pump(&b->vm, 0.1);
+		if (!err)
+			go_blind(b, why);
+		return err;
 	}
 	err = get_layout(b, c);
 	for (int i = 0; !err && m->ns[i].mode; i++)

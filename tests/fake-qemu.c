@@ -10,7 +10,7 @@
  *
  * BOOT is the boot's number (every boot without it), POINT where the script
  * is: "start" (QEMU begins), "boot" (the console's first lines are said),
- * "hello", "nmi" (QMP's), or a command's name; #N the command's N-th time in
+ * "hello", "nmi" and "devices" (QMP's), or a command's name; #N the command's N-th time in
  * this boot. Steps of one point are taken in their order. ACTIONs:
  *
  *   console:TEXT    a line on the console; in every TEXT, \xNN and \n stand
@@ -34,6 +34,7 @@
  *
  *   stop            the guest stands still: no ticks; an NMI makes it panic
  *   dead            the same, and an NMI does nothing either
+ *   nothing         no answer this time
  *   deaf            no reply, but ticks
  *   babble          no reply nor ticks, but a line on the console now and then
  *   reply:JSON      this reply, with every ID in it replaced by the request's
@@ -610,6 +611,10 @@ static void a_deaf(struct qemu *q, const char *arg, struct json_object *req)
 	q->answers = false;
 }
 
+static void a_nothing(struct qemu *q, const char *arg, struct json_object *req)
+{
+}
+
 static void a_babble(struct qemu *q, const char *arg, struct json_object *req)
 {
 	q->babbles = true;
@@ -667,7 +672,7 @@ static const struct {
 	{ "babble", a_babble, true }, { "reply", a_reply, true },
 	{ "fail", a_fail, true },  { "hang", a_hang, true },
 	{ "stuck", a_stuck, true }, { "status", a_status, true },
-	{ "unclean", a_unclean, true },
+	{ "unclean", a_unclean, true }, { "nothing", a_nothing, true },
 };
 
 static bool act(struct qemu *q, const char *name, const char *arg,
@@ -770,6 +775,22 @@ static void take_port(struct qemu *q)
 	}
 }
 
+/* As hw/mem/memory-device.c qmp_memory_device_list() has it. */
+static void say_devices(struct qemu *q)
+{
+	unsigned long long at = 4ull << 30;
+
+	dprintf(q->qmp, "{\"return\":[");
+	for (int i = 0; i < q->nr_pmem; i++) {
+		dprintf(q->qmp, "%s{\"type\":\"nvdimm\",\"data\":{\"memdev\":"
+			"\"/objects/nv%d\",\"addr\":%llu,\"size\":%llu}}",
+			i ? "," : "", i, at,
+			(unsigned long long)q->pmem_size[i]);
+		at += q->pmem_size[i];
+	}
+	dprintf(q->qmp, "],\"id\":\"rig\"}\r\n");
+}
+
 /* unknown_nmi_panic, panic=-1 and -no-reboot. */
 static void take_qmp(struct qemu *q)
 {
@@ -781,6 +802,9 @@ static void take_qmp(struct qemu *q)
 		return;
 	}
 	text[n] = '\0';
+	if (strstr(text, "\"query-memory-devices\"") &&
+	    !at_point(q, "devices", NULL))
+		say_devices(q);
 	if (!strstr(text, "\"inject-nmi\"") || at_point(q, "nmi", NULL) ||
 	    !q->panics)
 		return;
