@@ -290,7 +290,7 @@ static const struct {
 } off_words[NR_OFF] = {
 	[OFF_GET] = { "get", "leaked reference (FOLL_GET)" },
 	[OFF_PIN] = { "pin", "leaked reference (FOLL_PIN)" },
-	[OFF_UNDER] = { "under", "reference dropped twice" },
+	[OFF_UNDER] = { "under", "refcount below idle" },
 	[OFF_MAPPED] = { "mapped", "page still counts as mapped" },
 	[OFF_MAPPING] = { "mapping", "page of no file still has a mapping" },
 	[OFF_INDEX] = { "index", "page of no file still has an index or share count" },
