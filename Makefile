@@ -63,6 +63,10 @@ $(O)/tests/%: $(O)/tests/%.o $(host_lib_obj)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lcmocka -lpthread
 
+# The one file of the agent's with tests of its own.
+$(O)/tests/test-btf: $(O)/guest/btf.o
+$(O)/tests/test-btf: host_libs += libbpf
+
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)
 
@@ -125,7 +129,26 @@ build/fuzz-census-log: tests/fuzz-census-log.c rig/census-log-read.c rig/census-
 	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
 	  -fsanitize=fuzzer,address,undefined -o $@ $^ -lm
 
-fuzz: build/fuzz-scan build/fuzz-census-log
+build/fuzz-btf: tests/fuzz-btf.c guest/btf.c
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
+	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
+	  $(call pkgs,--libs,json-c libbpf)
+
+# A compiler's own BTF, as mutations do not find the way to any.
+build/corpus-btf/seed: tests/fuzz-btf.c
+	@mkdir -p $(@D)
+	$(Q)clang -target bpf -g -O1 -c -o build/fuzz-btf-seed.o $<
+	$(Q)objcopy -I elf64-little --dump-section .BTF=$@ \
+	  build/fuzz-btf-seed.o build/fuzz-btf-seed.copy
+
+fuzz-btf: build/fuzz-btf build/corpus-btf/seed
+	build/fuzz-btf -max_len=8192 -timeout=10 \
+	  -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/corpus-btf
+.PHONY: fuzz-btf
+
+fuzz: build/fuzz-scan build/fuzz-census-log fuzz-btf
 	@mkdir -p build/corpus-scan
 	@cp -n tests/golden/*.log build/corpus-scan/
 	build/fuzz-scan -max_len=8192 -max_total_time=$(FUZZ_SECONDS) \
