@@ -476,8 +476,8 @@ static void mark(struct agent *a, struct json_object *req)
 
 /*
  * The host has taken its census: let the process go on that waits for it. By
- * number, as one that gave up, or was killed, leaves its answer unread for the
- * next.
+ * number, both ways: a process that was killed while it waited leaves its
+ * answer to be read, or still to be sent, when the next one waits.
  */
 static void go(struct agent *a, struct json_object *req)
 {
@@ -485,6 +485,7 @@ static void go(struct agent *a, struct json_object *req)
 	int len = snprintf(msg, sizeof(msg), "%d", a->census);
 
 	if (!a->child || !a->census ||
+	    req_num(req, "seq", a->census) != a->census ||
 	    send(a->results, msg, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		reply_error(a, req_num(req, "id", -1),
 			    "nobody waits for a census");
