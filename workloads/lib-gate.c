@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 struct gate {
-	char name[32];
+	char name[40];
 	char path[64];
 	const char *over;
 	bool closed;
@@ -26,7 +26,7 @@ static void quiet(int level, const char *file, int line, int err,
 {
 }
 
-static bool dm(int type, struct gate *g, size_t sectors)
+static bool dm(int type, const struct gate *g, size_t sectors)
 {
 	struct dm_task *t = dm_task_create(type);
 	bool ok;
@@ -107,6 +107,54 @@ void gates_let_go(void)
 	for (struct gate *g = gates; g; g = g->next)
 		if (g->closed && g->owner == getpid())
 			dm(DM_DEVICE_RESUME, g, 0);
+}
+
+#define KEPT "kept-"
+
+void gate_keep(void)
+{
+	struct gate *g = gates;
+	struct dm_task *t = dm_task_create(DM_DEVICE_RENAME);
+	char name[sizeof(KEPT) + sizeof(g->name)];
+
+	snprintf(name, sizeof(name), KEPT "%s", g->name);
+	if (!t || !dm_task_set_name(t, g->name) ||
+	    !dm_task_set_newname(t, name) || !dm_task_run(t))
+		BROKEN("cannot rename the gate %s", g->name);
+	dm_task_destroy(t);
+	dm_task_update_nodes();
+	gates = g->next;
+	free(g);
+}
+
+int gates_release(void)
+{
+	struct dm_task *t;
+	struct dm_names *n;
+	int found = 0;
+
+	if (access("/dev/mapper/control", F_OK) < 0)
+		return 0;
+	dm_log_with_errno_init(quiet);
+	dm_udev_set_sync_support(0);
+	t = dm_task_create(DM_DEVICE_LIST);
+	if (!t || !dm_task_run(t) || !(n = dm_task_get_names(t)))
+		BROKEN("cannot list the device-mapper's devices");
+	for (unsigned int next = n->dev ? 1 : 0; next; ) {
+		struct gate g = {};
+
+		if (strncmp(n->name, KEPT, strlen(KEPT)) == 0) {
+			snprintf(g.name, sizeof(g.name), "%s", n->name);
+			if (!dm(DM_DEVICE_RESUME, &g, 0) ||
+			    !dm(DM_DEVICE_REMOVE, &g, 0))
+				BROKEN("cannot remove the gate %s", g.name);
+			found++;
+		}
+		next = n->next;
+		n = (void *)((char *)n + next);
+	}
+	dm_task_destroy(t);
+	return found;
 }
 
 void gate_free(struct gate *g)

@@ -247,11 +247,11 @@ void gate_free(struct gate *g);
  * flight cannot exit (fs/aio.c exit_aio()). */
 void gates_let_go(void);
 
-/* The gate that this process made last stays as it is, under the name @name,
- * when the process and the case have ended. */
-void gate_keep(const char *name);
-/* Open and remove what gate_keep() left; false when there is none. */
-bool gate_release(const char *name);
+/* The gate that this process made last stays as it is when the process and the
+ * case have ended: under a name that the agent does not sweep. */
+void gate_keep(void);
+/* Open and remove all that gate_keep() left: how many. */
+int gates_release(void);
 
 /* --- attempts: something that may block ---------------------------------- */
 
