@@ -257,26 +257,30 @@ struct raw {
 	bool known;
 	size_t words, index;	/* of a struct page; the index's, or SIZE_MAX */
 	uint64_t last[MAX_RAW / 8], now[MAX_RAW / 8];
+	uint64_t mask[MAX_RAW / 8];	/* 0 for the index, all ones else */
 };
+
+static inline uint64_t difference(struct raw *r, const uint8_t *p, size_t words)
+{
+	uint64_t diff = 0;
+
+	memcpy(r->now, p, words * 8);
+	for (size_t i = 0; i < words; i++)
+		diff |= (r->now[i] ^ r->last[i]) & r->mask[i];
+	return diff;
+}
 
 /*
  * Whether the struct page at @p, which is read to r->now, is the one before
  * but for an index that stays (*@step 0) or is one more (1).
  */
-static bool raw_is_like_last(struct raw *r, const uint8_t *p, uint64_t *step)
+static inline bool raw_is_like_last(struct raw *r, const uint8_t *p,
+				    uint64_t *step)
 {
-	uint64_t diff = 0;
-
 	/* 64 bytes is what all but debug kernels have: unrolled. */
-	if (r->words == 8) {
-		memcpy(r->now, p, 64);
-		for (size_t i = 0; i < 8; i++)
-			diff |= i == r->index ? 0 : r->now[i] ^ r->last[i];
-	} else {
-		memcpy(r->now, p, r->words * 8);
-		for (size_t i = 0; i < r->words; i++)
-			diff |= i == r->index ? 0 : r->now[i] ^ r->last[i];
-	}
+	uint64_t diff = r->words == 8 ? difference(r, p, 8) :
+					difference(r, p, r->words);
+
 	*step = r->index < r->words ? r->now[r->index] - r->last[r->index] : 0;
 	return r->known && !diff && *step <= 1;
 }
@@ -292,7 +296,8 @@ static bool take_page(const struct census_ns *c, uint64_t i, const uint8_t *p,
 	    (last->n == 1 || last->counts == step)) {
 		last->n++;
 		last->counts = step;
-		memcpy(r->last, r->now, r->words * 8);
+		if (step)
+			r->last[r->index]++;
 		return true;
 	}
 	census_read(c, i, &run.v);
@@ -315,6 +320,8 @@ static bool take_frame(const struct census_ns *c, struct census_runs *out,
 				 (size_t)c->layout.index / 8 : SIZE_MAX,
 	};
 
+	for (size_t i = 0; i < ARRAY_SIZE(r.mask); i++)
+		r.mask[i] = i == r.index ? 0 : ~(uint64_t)0;
 	out->n = 0;
 	*torn = 0;
 	for (size_t s = 0; s < c->nr_seg; s++) {

@@ -18,6 +18,8 @@ static const struct command commands[] = {
 	{ "show", "the report of a run", cmd_show },
 	{ "scan", "findings and reports of a run, made anew from its logs",
 	  cmd_scan },
+	{ "census", "what struct pages counted, as a table or a picture",
+	  cmd_census },
 	{ "doctor", "what this host has, lacks and how to get it",
 	  cmd_doctor },
 	{ "clean", "remove what rig keeps in its cache, or old runs",

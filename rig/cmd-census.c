@@ -1,0 +1,852 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `rig census`: what the struct pages counted, of a run or while it runs. */
+#include "census-picture.h"
+#include "cli.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libsmartcols/libsmartcols.h>
+#include <math.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Spells that are looked at for their owners: each is a search. */
+#define MAX_NAMED ((size_t)2000)
+/* A run that has not ended, and of which no file has grown for so long, was
+ * killed. In seconds. */
+#define SILENCE 60
+/* From one look at it to the next. In seconds. */
+#define REFRESH 1
+
+struct asked {
+	const char *rundir, *out;
+	bool json, live;
+	int boot;		/* -1: the last with a census */
+	double from, to;
+	uint64_t first, last;	/* pages */
+	size_t top;
+};
+
+/* --- options ------------------------------------------------------------------------ */
+
+enum { OPT_LIVE = 256, OPT_BOOT, OPT_FROM, OPT_TO, OPT_PAGES, OPT_TOP };
+
+static const struct argp_option options[] = {
+	{ "live", OPT_LIVE, NULL, 0,
+	  "Follow a run that is going on, until it ends or Ctrl-C", 1 },
+	{ "output", 'o', "FILE", 0, "A picture, by its suffix: .svg or .png",
+	  1 },
+	{ "json", 'J', NULL, 0, "All of it as one JSON object on stdout", 1 },
+	{ "boot", OPT_BOOT, "N", 0, "boot-N's census; the run's last if not "
+				    "said", 2 },
+	{ "from", OPT_FROM, "SECONDS", 0, "Only from this time on", 2 },
+	{ "to", OPT_TO, "SECONDS", 0, "Only up to this time", 2 },
+	{ "pages", OPT_PAGES, "A-B", 0,
+	  "Only these 4 KiB pages of each device, counted from 0 (0x too)", 2 },
+	{ "top", OPT_TOP, "N", 0, "Rows of each table; 20 if not said", 2 },
+	{},
+};
+
+static bool seconds(const char *arg, double *out)
+{
+	char *end;
+
+	*out = strtod(arg, &end);
+	return end != arg && !*end && *out >= 0 && isfinite(*out);
+}
+
+static bool pages(const char *arg, uint64_t *first, uint64_t *last)
+{
+	char *end;
+
+	if (strchr(arg, '-') != strrchr(arg, '-') || *arg == '-')
+		return false;
+	*first = strtoull(arg, &end, 0);
+	if (end == arg || *end != '-' || !end[1])
+		return false;
+	*last = strtoull(end + 1, &end, 0);
+	return !*end && *first <= *last;
+}
+
+static bool count(const char *arg, long max, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(arg, &end, 10);
+	return !errno && end != arg && !*end && *out >= 0 && *out <= max;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct asked *a = state->input;
+	long n;
+
+	switch (key) {
+	case OPT_LIVE:
+		a->live = true;
+		return 0;
+	case 'J':
+		a->json = true;
+		return 0;
+	case 'o':
+		if (!ends_with(arg, ".svg") && !ends_with(arg, ".png"))
+			argp_error(state, "-o takes a file that ends in .svg "
+					  "or .png, not '%s'", arg);
+		a->out = arg;
+		return 0;
+	case OPT_BOOT:
+		if (!count(arg, 1000000, &n))
+			argp_error(state, "--boot takes a number from 0");
+		a->boot = n;
+		return 0;
+	case OPT_TOP:
+		if (!count(arg, 1000000, &n) || !n)
+			argp_error(state, "--top takes a number from 1");
+		a->top = n;
+		return 0;
+	case OPT_FROM:
+	case OPT_TO:
+		if (!seconds(arg, key == OPT_FROM ? &a->from : &a->to))
+			argp_error(state, "--%s takes seconds, not '%s'",
+				   key == OPT_FROM ? "from" : "to", arg);
+		return 0;
+	case OPT_PAGES:
+		if (!pages(arg, &a->first, &a->last))
+			argp_error(state, "--pages takes FIRST-LAST, not '%s'",
+				   arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->rundir)
+			argp_error(state, "one run at a time");
+		a->rundir = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (a->from > a->to)
+			argp_error(state, "--from is after --to");
+		if (a->live && (a->json || a->out || a->boot >= 0))
+			argp_error(state, "--live is a table of its own: no "
+					  "--json, -o or --boot");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* --- reading a run ------------------------------------------------------------------- */
+
+static char *census_path(const char *dir, int boot)
+{
+	return xstrfmt("%s/boot-%d/census.bin", dir, boot);
+}
+
+/* The last boot with a census, -1: none. */
+static int last_boot(const char *dir)
+{
+	int found = -1;
+
+	for (int i = 0;; i++) {
+		_free_ char *boot = xstrfmt("%s/boot-%d", dir, i);
+		_free_ char *path = census_path(dir, i);
+
+		if (!path_exists(boot))
+			return found;
+		if (path_exists(path))
+			found = i;
+	}
+}
+
+static void set_window(struct history *h, const struct asked *a)
+{
+	h->from = a->from;
+	h->to = a->to;
+	h->first = a->first;
+	h->last = a->last;
+}
+
+/* 0, or -errno with an error printed; -EINVAL: @h has what comes before. */
+static int read_log(const char *path, int fd, struct history *h)
+{
+	const struct census_log_reader cb = history_reader(h);
+	struct census_reader *r = census_reader_new(&cb);
+	_free_ char *why = NULL;
+	ssize_t n = lseek(fd, 0, SEEK_SET);
+
+	if (n >= 0)
+		n = census_reader_fd(r, fd, &why);
+	else
+		n = -errno;
+	census_reader_free(r);
+	if (n >= 0)
+		return 0;
+	if (why)
+		error("%s: %s%s", path, why,
+		      h->frames ? "; what comes before it is shown" : "");
+	else
+		error("cannot read %s: %s", path, strerror(-n));
+	return n;
+}
+
+/* --- what is said -------------------------------------------------------------------- */
+
+static struct libscols_table *table(FILE *out, const char *const *heads,
+				    const char *right)
+{
+	struct libscols_table *t = scols_new_table();
+
+	scols_table_set_stream(t, out);
+	/* All of it is printable() already; twice is not legible. */
+	scols_table_enable_noencoding(t, 1);
+	for (int i = 0; heads[i]; i++)
+		scols_table_new_column(t, heads[i], 0.1,
+				       strchr(right, '0' + i) ?
+					       SCOLS_FL_RIGHT : 0);
+	return t;
+}
+
+static void cell(struct libscols_line *l, int i, const char *fmt, ...)
+	__printf(3, 4);
+static void cell(struct libscols_line *l, int i, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	scols_line_refer_data(l, i, text);
+}
+
+static void print_counts(const struct history_ns *ns, FILE *out)
+{
+	static const char *const heads[] = { "COUNT", "PAGES", "MOST", "AT",
+					     "WHAT", NULL };
+	struct libscols_table *t = table(out, heads, "0123");
+
+	for (size_t i = 0; i < ns->nr_counts; i++) {
+		const struct history_count *c = &ns->counts[i];
+		struct libscols_line *l;
+
+		if (!c->most)
+			continue;
+		l = scols_table_new_line(t, NULL);
+		cell(l, 0, "%d", c->ref);
+		cell(l, 1, "%llu", (unsigned long long)c->pages);
+		cell(l, 2, "%llu", (unsigned long long)c->most);
+		cell(l, 3, "%.1f s", c->at);
+		cell(l, 4, "%s", page_level_names[c->level]);
+	}
+	scols_print_table(t);
+	scols_unref_table(t);
+}
+
+static void print_spells(struct history *h, unsigned int nr,
+			 const struct history_spell *s, size_t n, FILE *out)
+{
+	static const char *const heads[] = { "OFFSET", "PAGES", "COUNT",
+					     "FROM", "UNTIL", "WHOSE",
+					     "HELD BY", "CASE", NULL };
+	struct libscols_table *t = table(out, heads, "12");
+
+	for (size_t i = 0; i < n; i++) {
+		_free_ char *whose = history_whose(h, nr, &s[i]);
+		_free_ char *held = history_held(h, nr, &s[i]);
+		_free_ char *end = history_until(h, &s[i]);
+		const char *in = history_case_at(h, s[i].since);
+		struct libscols_line *l = scols_table_new_line(t, NULL);
+
+		cell(l, 0, "+0x%llx", (unsigned long long)s[i].first * 4096);
+		cell(l, 1, "%llu", (unsigned long long)s[i].n);
+		cell(l, 2, "%d", s[i].ref);
+		cell(l, 3, "%.1f s", s[i].since);
+		cell(l, 4, "%s", end);
+		cell(l, 5, "%s", whose);
+		cell(l, 6, "%s", held ? held : "");
+		cell(l, 7, "%s", in ? in : "");
+	}
+	scols_print_table(t);
+	scols_unref_table(t);
+}
+
+/* A file's pages that were off idle. */
+struct busy {
+	char *file, *case_name;
+	unsigned int spells;
+	uint64_t pages;			/* sum over its spells */
+	int32_t most;			/* the highest count */
+	double seconds;			/* of all its pages */
+};
+
+static int by_seconds(const void *a, const void *b)
+{
+	const struct busy *x = a, *y = b;
+
+	return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 :
+	       x->most != y->most ? (x->most < y->most ? 1 : -1) :
+				    strcmp(x->file, y->file);
+}
+
+static struct busy *busy_files(struct history *h, unsigned int nr,
+			       const struct history_spell *s, size_t n,
+			       size_t *nr_files)
+{
+	struct busy *v = NULL;
+
+	*nr_files = 0;
+	for (size_t i = 0; i < n && i < MAX_NAMED; i++) {
+		const struct owner *w = history_owner(h, nr, &s[i]);
+		const char *file = w ? w->file : "no file that is known";
+		const char *in = w && w->case_name ? w->case_name : "";
+		struct busy *b = NULL;
+
+		for (size_t k = 0; k < *nr_files && !b; k++)
+			if (strcmp(v[k].file, file) == 0 &&
+			    strcmp(v[k].case_name, in) == 0)
+				b = &v[k];
+		if (!b) {
+			v = xrealloc(v, (*nr_files + 1) * sizeof(*v));
+			b = &v[(*nr_files)++];
+			*b = (struct busy){ .file = xstrdup(file),
+					    .case_name = xstrdup(in),
+					    .most = s[i].ref };
+		}
+		b->spells++;
+		b->pages += s[i].n;
+		b->most = s[i].ref > b->most ? s[i].ref : b->most;
+		b->seconds += s[i].n * (s[i].until - s[i].since);
+	}
+	if (*nr_files)
+		qsort(v, *nr_files, sizeof(*v), by_seconds);
+	return v;
+}
+
+static void free_busy(struct busy *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i].file);
+		free(v[i].case_name);
+	}
+	free(v);
+}
+
+static void print_busy(const struct busy *v, size_t n, FILE *out)
+{
+	static const char *const heads[] = { "FILE", "TIMES", "PAGES",
+					     "HIGHEST", "PAGE-SECONDS", "CASE",
+					     NULL };
+	struct libscols_table *t = table(out, heads, "1234");
+
+	for (size_t i = 0; i < n; i++) {
+		struct libscols_line *l = scols_table_new_line(t, NULL);
+
+		cell(l, 0, "%s", v[i].file);
+		cell(l, 1, "%u", v[i].spells);
+		cell(l, 2, "%llu", (unsigned long long)v[i].pages);
+		cell(l, 3, "%d", v[i].most);
+		cell(l, 4, "%.1f", v[i].seconds);
+		cell(l, 5, "%s", v[i].case_name);
+	}
+	scols_print_table(t);
+	scols_unref_table(t);
+}
+
+static void more(size_t n, size_t top, FILE *out)
+{
+	if (n > top)
+		fprintf(out, "and %zu more; --top and --json show them\n",
+			n - top);
+}
+
+static void print_ns(struct history *h, unsigned int nr, size_t top,
+		     FILE *out)
+{
+	const struct history_ns *ns = &h->ns[nr];
+	size_t n, files;
+	_free_ struct history_spell *s = history_spells(h, nr, &n);
+	struct busy *busy = busy_files(h, nr, s, n, &files);
+
+	fprintf(out, "%s: %llu pages, %.0f MiB; an idle page counts %d; "
+		"%llu frames to %.1f s", ns->name, (unsigned long long)ns->n,
+		ns->n * 4096 / 1048576.0, ns->idle_ref,
+		(unsigned long long)ns->frames, h->end);
+	if (ns->torn)
+		fprintf(out, "; %llu pages changed while they were read",
+			(unsigned long long)ns->torn);
+	fprintf(out, "\n\n");
+	print_counts(ns, out);
+	if (!n) {
+		fprintf(out, "\nNo page was off idle.\n");
+	} else {
+		fprintf(out, "\nOff idle, beside what is mapped:\n\n");
+		print_spells(h, nr, s, n < top ? n : top, out);
+		more(n, top, out);
+		fprintf(out, "\nBusiest files:\n\n");
+		print_busy(busy, files < top ? files : top, out);
+		more(files, top, out);
+	}
+	if (ns->dropped)
+		fprintf(out, "%llu short spells off idle were too many to "
+			"keep\n", (unsigned long long)ns->dropped);
+	free_busy(busy, files);
+}
+
+static void print_text(struct history *h, const char *path, size_t top,
+		       FILE *out)
+{
+	fprintf(out, "%s\n", path);
+	for (unsigned int i = 0; i < CENSUS_LOG_NS; i++)
+		if (h->ns[i].said && h->ns[i].frames) {
+			fprintf(out, "\n");
+			print_ns(h, i, top, out);
+		}
+}
+
+/* --- JSON ------------------------------------------------------------------------------ */
+
+static void add(struct json_object *o, const char *key, struct json_object *v)
+{
+	json_object_object_add(o, key, v);
+}
+#define STR(s) ((s) ? json_object_new_string(s) : NULL)
+#define INT(n) json_object_new_int64(n)
+/* To the microsecond, as the log has it. */
+static struct json_object *secs(double t)
+{
+	_free_ char *text = xstrfmt("%.6f", t);
+
+	return json_object_new_double_s(t, text);
+}
+
+static struct json_object *json_spell(struct history *h, unsigned int nr,
+				      const struct history_spell *s)
+{
+	struct json_object *o = json_object_new_object();
+	const struct owner *w = history_owner(h, nr, s);
+	_free_ char *held = NULL;
+	const char *in = history_case_at(h, s->since);
+
+	add(o, "page", INT(s->first));
+	add(o, "offset", INT(s->first * 4096));
+	add(o, "pages", INT(s->n));
+	add(o, "count", INT(s->ref));
+	add(o, "mapcount", INT(s->mapcount));
+	add(o, "what", STR(page_level_names[s->level]));
+	add(o, "from", secs(s->since));
+	add(o, "until", secs(s->until));
+	add(o, "stayed", json_object_new_boolean(s->stayed));
+	add(o, "mapping", json_object_new_uint64(s->mapping));
+	add(o, "index", json_object_new_uint64(s->index));
+	add(o, "case", STR(in));
+	if (w) {
+		add(o, "file", STR(w->file));
+		add(o, "file_offset", INT(w->off));
+		add(o, "inode", INT(w->ino));
+		add(o, "had_it_then", json_object_new_boolean(w->is_now));
+	}
+	held = history_held(h, nr, s);
+	if (held)
+		add(o, "held", STR(held));
+	return o;
+}
+
+static struct json_object *json_ns(struct history *h, unsigned int nr)
+{
+	const struct history_ns *ns = &h->ns[nr];
+	struct json_object *o = json_object_new_object();
+	struct json_object *counts = json_object_new_array();
+	struct json_object *spells = json_object_new_array();
+	struct json_object *files = json_object_new_array();
+	size_t n, nr_files;
+	_free_ struct history_spell *s = history_spells(h, nr, &n);
+	struct busy *busy = busy_files(h, nr, s, n, &nr_files);
+
+	add(o, "name", STR(ns->name));
+	add(o, "pages", INT(ns->n));
+	add(o, "pfn", INT(ns->data_pfn));
+	add(o, "idle", INT(ns->idle_ref));
+	add(o, "frames", INT(ns->frames));
+	add(o, "torn", INT(ns->torn));
+	for (size_t i = 0; i < ns->nr_counts; i++) {
+		struct json_object *c = json_object_new_object();
+
+		add(c, "count", INT(ns->counts[i].ref));
+		add(c, "what", STR(page_level_names[ns->counts[i].level]));
+		add(c, "pages", INT(ns->counts[i].pages));
+		add(c, "most", INT(ns->counts[i].most));
+		add(c, "at", secs(ns->counts[i].at));
+		json_object_array_add(counts, c);
+	}
+	for (size_t i = 0; i < n && i < MAX_NAMED; i++)
+		json_object_array_add(spells, json_spell(h, nr, &s[i]));
+	for (size_t i = 0; i < nr_files; i++) {
+		struct json_object *f = json_object_new_object();
+
+		add(f, "file", STR(busy[i].file));
+		add(f, "case", STR(busy[i].case_name));
+		add(f, "times", INT(busy[i].spells));
+		add(f, "pages", INT(busy[i].pages));
+		add(f, "highest", INT(busy[i].most));
+		add(f, "page_seconds", secs(busy[i].seconds));
+		json_object_array_add(files, f);
+	}
+	free_busy(busy, nr_files);
+	add(o, "counts", counts);
+	add(o, "off_idle", spells);
+	add(o, "off_idle_in_all", INT(n + ns->dropped));
+	add(o, "files", files);
+	return o;
+}
+
+static void print_json(struct history *h, const char *dir, int boot)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	struct json_object *marks = json_object_new_array();
+	_free_ char *name = printable(dir, strlen(dir), false);
+
+	for (unsigned int i = 0; i < CENSUS_LOG_NS; i++)
+		if (h->ns[i].said && h->ns[i].frames)
+			json_object_array_add(list, json_ns(h, i));
+	for (size_t i = 0; i < h->nr_marks; i++) {
+		struct json_object *m = json_object_new_object();
+
+		add(m, "t", secs(h->marks[i].t));
+		add(m, "text", STR(h->marks[i].text));
+		json_object_array_add(marks, m);
+	}
+	add(o, "version", INT(1));
+	add(o, "run", STR(name));
+	add(o, "boot", INT(boot));
+	add(o, "seconds", secs(h->end));
+	add(o, "namespaces", list);
+	add(o, "marks", marks);
+	puts(json_object_to_json_string_ext(o,
+			JSON_C_TO_STRING_PRETTY |
+			JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+}
+
+/* --- the picture ------------------------------------------------------------------------- */
+
+/* librsvg's program draws the SVG: no library of it in every rig. */
+static int make_png(const char *path, const char *svg)
+{
+	char *argv[] = { "rsvg-convert", "--zoom", "2", NULL };
+	_close_ int in = memfd_create("svg", MFD_CLOEXEC);
+	struct proc_opts opts = { .in = in };
+	_buf_ struct buf png = {}, said = {};
+	int ret;
+
+	if (in < 0 || write_all(in, svg, strlen(svg)) < 0 ||
+	    lseek(in, 0, SEEK_SET) < 0)
+		return error("cannot hold the picture: %s", strerror(errno));
+	ret = proc_read(argv, &opts, &png, &said, 120);
+	if (ret == -ENOENT)
+		return error("there is no rsvg-convert here: apt-get install "
+			     "librsvg2-bin, or -o FILE.svg");
+	if (ret == -EINTR)
+		return -1;
+	if (ret) {
+		_free_ char *text = printable(said.data ? said.data : "",
+					      strcspn(said.data ? said.data :
+						      "", "\n"), false);
+
+		return error("rsvg-convert failed%s%s", *text ? ": " : "",
+			     text);
+	}
+	ret = write_file(path, png.data, png.len);
+	return ret ? error("cannot write %s: %s", path, strerror(-ret)) : 0;
+}
+
+static const char *text_of(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ?
+		       json_object_get_string(v) : NULL;
+}
+
+static int draw(struct history *h, int fd, const struct asked *a,
+		const char *dir, int boot)
+{
+	_free_ char *path = xstrfmt("%s/run.json", dir), *title = NULL;
+	_free_ char *sub = NULL, *svg = NULL;
+	struct json_object *info = json_object_from_file(path);
+	const char *release = text_of(info, "release");
+	const char *spec = text_of(info, "spec"), *when = text_of(info, "when");
+	int err;
+
+	title = xstrfmt("struct page census of Linux %s%s%s%s",
+			release ? release : "?", spec ? " (" : "",
+			spec ? spec : "", spec ? ")" : "");
+	sub = xstrfmt("%s%s%s, boot %d", when ? when : "", when ? ", " : "",
+		      strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir, boot);
+	json_object_put(info);
+	svg = census_picture(h, fd, title, sub, &err);
+	if (!svg)
+		return err ? error("cannot read the census again: %s",
+				   strerror(-err)) :
+			     error("no page of the census is in that window: "
+				   "nothing to draw");
+	if (ends_with(a->out, ".png"))
+		return make_png(a->out, svg);
+	err = write_file(a->out, svg, strlen(svg));
+	return err ? error("cannot write %s: %s", a->out, strerror(-err)) : 0;
+}
+
+/* --- a run that goes on ------------------------------------------------------------------ */
+
+struct follow {
+	const char *dir;
+	int boot, fd;
+	struct history h;
+	struct census_reader *r;
+};
+
+static void follow_free(struct follow *f)
+{
+	cleanup_fd(&f->fd);
+	f->fd = -1;
+	census_reader_free(f->r);
+	f->r = NULL;
+	history_free(&f->h);
+}
+
+/* Whether host.jsonl tells of the run's end. */
+static bool run_ended(const char *dir)
+{
+	_free_ char *path = xstrfmt("%s/host.jsonl", dir);
+	_buf_ struct buf b = {};
+	bool ended = false;
+
+	if (read_file(path, &b) < 0 || !b.data)
+		return true;
+	for (char *p = b.data, *next; p; p = next) {
+		struct json_object *o;
+		const char *ev;
+
+		next = strchr(p, '\n');
+		if (next)
+			*next++ = '\0';
+		if (!strstr(p, "\"end\"") && !strstr(p, "\"stop\""))
+			continue;
+		o = json_tokener_parse(p);
+		ev = text_of(o, "ev");
+		ended |= ev && (strcmp(ev, "end") == 0 ||
+				strcmp(ev, "stop") == 0);
+		json_object_put(o);
+	}
+	return ended;
+}
+
+/* Whether nothing was written for long: rig was killed. */
+static bool is_silent(const struct follow *f)
+{
+	static const char *const files[] = {
+		"host.jsonl", "build.log", "boot-%d/census.bin",
+		"boot-%d/events.jsonl", "boot-%d/console.log",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_free_ char *boot = xstrfmt("boot-%d", f->boot);
+		const char *name = strchr(files[i], '/');
+		_free_ char *path = name ?
+			xstrfmt("%s/%s%s", f->dir, boot, name) :
+			xstrfmt("%s/%s", f->dir, files[i]);
+		struct stat st;
+
+		if (stat(path, &st) == 0 && time(NULL) - st.st_mtime < SILENCE)
+			return false;
+	}
+	return true;
+}
+
+/* The newest boot's log, read up to now. 0, or -1 with an error printed. */
+static int follow_read(struct follow *f, const struct asked *a)
+{
+	int boot = last_boot(f->dir);
+	_free_ char *path = census_path(f->dir, boot), *why = NULL;
+	ssize_t n;
+
+	if (boot < 0)
+		return 0;
+	if (boot != f->boot || f->fd < 0) {
+		struct census_log_reader cb;
+
+		follow_free(f);
+		set_window(&f->h, a);
+		cb = history_reader(&f->h);
+		f->boot = boot;
+		f->fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (f->fd < 0)
+			return error("cannot read %s: %s", path,
+				     strerror(errno));
+		f->r = census_reader_new(&cb);
+	}
+	n = census_reader_fd(f->r, f->fd, &why);
+	if (n < 0)
+		return error("%s: %s", path, why ? why : strerror(-n));
+	return 0;
+}
+
+/* Whether there is more to come: the log is locked while it is written. */
+static bool is_going(const struct follow *f)
+{
+	if (f->fd >= 0) {
+		if (flock(f->fd, LOCK_SH | LOCK_NB) < 0)
+			return true;
+		flock(f->fd, LOCK_UN);
+	}
+	return !run_ended(f->dir) && !is_silent(f);
+}
+
+static void live_line(const struct history *h, unsigned int nr)
+{
+	const struct history_ns *ns = &h->ns[nr];
+	uint64_t n[NR_LEVELS] = {}, off = 0;
+	size_t spells;
+	_free_ struct history_spell *s = history_spells(h, nr, &spells);
+	const char *in = history_case_at(h, h->end);
+
+	for (size_t i = 0; i < ns->nr_counts; i++)
+		n[ns->counts[i].level] += ns->counts[i].pages;
+	for (int i = LEVEL_OFF; i < NR_LEVELS; i++)
+		off += n[i];
+	printf("%.1f s  %s: %llu idle, %llu in files, %llu mapped, %llu off "
+	       "idle", h->end, ns->name, (unsigned long long)n[LEVEL_FREE],
+	       (unsigned long long)n[LEVEL_OWNED],
+	       (unsigned long long)(n[LEVEL_MAPPED] + n[LEVEL_MAPPED_MORE]),
+	       (unsigned long long)off);
+	if (off && spells && s->stayed)
+		printf(" (+0x%llx counts %d since %.1f s)",
+		       (unsigned long long)s->first * 4096, s->ref, s->since);
+	printf("%s%s\n", in ? "  " : "", in ? in : "");
+}
+
+static void live_table(struct follow *f, size_t top)
+{
+	const struct history *h = &f->h;
+	const char *in = history_case_at(h, h->end);
+
+	/* Home, and what is there cleared. */
+	printf("\033[H\033[2J%s, boot %d: %.1f s  %s\n", f->dir, f->boot,
+	       h->end, in ? in : "");
+	for (unsigned int i = 0; i < CENSUS_LOG_NS; i++)
+		if (h->ns[i].said && h->ns[i].frames) {
+			printf("\n");
+			print_ns(&f->h, i, top, stdout);
+		}
+	if (!h->frames)
+		printf("waiting for the first census\n");
+}
+
+static int live(const struct asked *a, const char *dir)
+{
+	__cleanup(follow_free) struct follow f = {
+		.dir = dir, .boot = -1, .fd = -1, .h = HISTORY_INIT,
+	};
+	struct pollfd stop = { .fd = interrupt_fd(), .events = POLLIN };
+	bool tty = isatty(STDOUT_FILENO), going = true;
+	size_t top = a->top < 8 ? a->top : 8;
+	uint64_t frames = 0;
+
+	if (run_ended(dir))
+		return error("%s is not going on any more; `rig census %s` "
+			     "shows it", dir, dir), EXIT_USAGE;
+	while (going && !interrupted()) {
+		going = is_going(&f);
+		if (follow_read(&f, a) < 0)
+			return EXIT_RIG_FAILED;
+		if (tty)
+			live_table(&f, top);
+		for (unsigned int i = 0; !tty && i < CENSUS_LOG_NS; i++)
+			if (f.h.ns[i].said && f.h.frames != frames)
+				live_line(&f.h, i);
+		frames = f.h.frames;
+		if (fflush(stdout) || ferror(stdout))
+			return EXIT_CLEAN;
+		if (going)
+			poll(&stop, 1, REFRESH * 1000);
+	}
+	if (!interrupted() && !run_ended(dir))
+		note("%s says nothing for %d s: rig was killed", dir, SILENCE);
+	return EXIT_CLEAN;
+}
+
+/* --- the command -------------------------------------------------------------------------- */
+
+static int show(const struct asked *a, const char *dir)
+{
+	_history_ struct history first = HISTORY_INIT, h = HISTORY_INIT;
+	int boot = a->boot >= 0 ? a->boot : last_boot(dir), err;
+	_free_ char *path = census_path(dir, boot);
+	_close_ int fd = -1;
+
+	if (boot < 0)
+		return error("%s has no census: the run took none", dir),
+		       EXIT_USAGE;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		err = errno;
+		error("cannot read %s: %s", path, strerror(err));
+		return err == ENOENT ? EXIT_USAGE : EXIT_RIG_FAILED;
+	}
+	first.skim = true;
+	err = read_log(path, fd, &first);
+	if (err && !(err == -EINVAL && first.frames))
+		return EXIT_RIG_FAILED;
+	if (!first.frames)
+		return error("%s has no frame: the boot ended before its first "
+			     "census", path), EXIT_RIG_FAILED;
+	/* Once more, knowing what an idle page counts from the beginning. */
+	set_window(&h, a);
+	h.before = &first;
+	if (lseek(fd, 0, SEEK_SET) == 0) {
+		const struct census_log_reader cb = history_reader(&h);
+		struct census_reader *r = census_reader_new(&cb);
+		_free_ char *why = NULL;
+
+		census_reader_fd(r, fd, &why);
+		census_reader_free(r);
+	}
+	if (h.from > h.end || !h.frames)
+		return error("%s has nothing in that window: it goes from 0 to "
+			     "%.1f s", path, first.end), EXIT_USAGE;
+	if (a->out && draw(&h, fd, a, dir, boot) < 0)
+		return interrupted() ? EXIT_INTERRUPTED : EXIT_RIG_FAILED;
+	if (a->json)
+		print_json(&h, dir, boot);
+	else
+		print_text(&h, path, a->top, stdout);
+	return err ? EXIT_RIG_FAILED : EXIT_CLEAN;
+}
+
+int cmd_census(int argc, char **argv)
+{
+	static const struct argp_child children[] = { { &cli_common }, {} };
+	static const struct argp argp = {
+		.options = options, .parser = parse, .children = children,
+		.args_doc = "[RUNDIR]",
+		.doc = "What the struct pages counted in a run, the newest by "
+		       "default: how many, which were off idle, from when "
+		       "until when, and whose they were.",
+	};
+	struct asked a = { .boot = -1, .to = INFINITY, .last = UINT64_MAX,
+			   .top = 20 };
+	_free_ char *dir = NULL;
+
+	if (cli_parse(&argp, argc, argv, &a))
+		return EXIT_USAGE;
+	dir = cli_rundir(a.rundir);
+	if (!dir)
+		return EXIT_USAGE;
+	return a.live ? live(&a, dir) : show(&a, dir);
+}
