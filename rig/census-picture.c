@@ -259,7 +259,7 @@ static char *bytes_text(uint64_t bytes)
 		v /= 1024;
 	if (!bytes)
 		return xstrdup("0");
-	return v == floor(v) ? xstrfmt("%.0f %s", v, units[u]) :
+	return v == (uint64_t)v ? xstrfmt("%.0f %s", v, units[u]) :
 			       xstrfmt("%.2f %s", v, units[u]);
 }
 
@@ -273,25 +273,28 @@ static uint64_t page_step(const struct panel *p)
 	return step;
 }
 
-/* Seconds between two: 1, 2 or 5 of a decade. */
-static double time_step(const struct panel *p, unsigned int marks)
+/* Seconds between two: 1, 2 or 5 of a decade; and the digits that they need
+ * behind the point. */
+static double time_step(const struct panel *p, double marks, int *digits)
 {
-	static const double steps[] = { 1, 2, 5 };
-	double span = (p->to - p->from) / marks;
-	double decade = pow(10, floor(log10(span)));
+	double span = (p->to - p->from) / marks, step = 1e-6;
 
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i] * decade >= span)
-			return steps[i] * decade;
-	return 10 * decade;
+	for (*digits = 6;; step *= 10, *digits -= *digits > 0) {
+		if (step >= span)
+			return step;
+		if (step * 2 >= span)
+			return step * 2;
+		if (step * 5 >= span)
+			return step * 5;
+	}
 }
 
 static void draw_axes(const struct panel *p, const struct history_ns *ns,
 		      double y, double height, struct buf *out)
 {
 	uint64_t step = page_step(p);
-	double dt = time_step(p, height / 45);
-	int digits = dt < 1 ? (int)ceil(-log10(dt) - 1e-9) : 0;
+	int digits;
+	double dt = time_step(p, height / 45, &digits);
 	_free_ char *turn = NULL;
 
 	for (uint64_t i = (p->first + step - 1) / step * step;
@@ -311,10 +314,12 @@ static void draw_axes(const struct panel *p, const struct history_ns *ns,
 		svg_text(out, x, y - 8, " class=\"m s\"", off);
 		svg_text(out, x, y + height + 15, " class=\"m s\"", pfn);
 	}
-	for (double k = ceil(p->from / dt); k * dt <= p->to; k++) {
+	for (uint64_t k = p->from / dt; k * dt <= p->to; k++) {
 		_free_ char *text = xstrfmt("%.*f", digits, k * dt);
 		double at = y + down(p, k * dt, height);
 
+		if (k * dt < p->from)
+			continue;
 		svg_line(out, LEFT, at, LEFT + PLOT, at, " class=\"k\"");
 		svg_line(out, LEFT - 5, at, LEFT, at, " class=\"a\"");
 		svg_text(out, LEFT - 9, at + 3.5, " class=\"e s\"", text);

@@ -289,8 +289,9 @@ static void the_picture_shows_one_page(void **state)
 	assert_non_null(strstr(svg, "fill=\"#000000\" stroke=\"#000000\" "
 				    "stroke-width=\"2\" d=\"M387 28"));
 	assert_non_null(strstr(svg, "+0x11170000 (pfn 0x151170): counts 0, "
-				    "from 11.0 s, until 14.0 s (namespace "
-				    "gone); no file that is known; in b/xfs"));
+				    "from 11."));
+	assert_non_null(strstr(svg, " s (namespace gone); no file that is "
+				    "known<"));
 	assert_in_range(strlen(svg), 5000, 100000);
 	/* Nothing in the window. */
 	h.first = h.last = PAGES;
