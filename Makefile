@@ -148,7 +148,24 @@ fuzz-btf: build/fuzz-btf build/corpus-btf/seed
 	  -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/corpus-btf
 .PHONY: fuzz-btf
 
-fuzz: build/fuzz-scan build/fuzz-census-log fuzz-btf
+# What reads a guest's memory, over one that is made by hand.
+gmem_src := $(addprefix rig/,gmem.c vmcoreinfo.c pfn-info.c page-layout.c \
+	      census-find.c census.c util.c progress.c)
+gmem_fuzz := pfn-info vmcoreinfo page-layout census
+$(gmem_fuzz:%=build/fuzz-%): build/fuzz-%: tests/fuzz-%.c $(gmem_src)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
+	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
+	  $(call pkgs,--libs,json-c libxxhash)
+
+$(gmem_fuzz:%=fuzz-%): fuzz-%: build/fuzz-%
+	@mkdir -p build/corpus-$*
+	$< -max_len=4096 -max_total_time=$(FUZZ_SECONDS) \
+	  -print_final_stats=1 build/corpus-$*
+.PHONY: $(gmem_fuzz:%=fuzz-%)
+
+fuzz: build/fuzz-scan build/fuzz-census-log fuzz-btf $(gmem_fuzz:%=fuzz-%)
 	@mkdir -p build/corpus-scan
 	@cp -n tests/golden/*.log build/corpus-scan/
 	build/fuzz-scan -max_len=8192 -max_total_time=$(FUZZ_SECONDS) \
@@ -157,6 +174,15 @@ fuzz: build/fuzz-scan build/fuzz-census-log fuzz-btf
 	build/fuzz-census-log -max_len=4096 -max_total_time=$(FUZZ_SECONDS) \
 	  -print_final_stats=1 build/corpus-census-log
 .PHONY: fuzz
+
+# What is measured against what: bench/*.c say so.
+bench: build/bench/census
+	build/bench/census
+.PHONY: bench
+
+build/bench/%: build/bench/%.o $(host_obj:$(O)/%=build/%)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $(filter-out build/rig/rig.o,$^) $(call pkgs,--libs,$(host_libs)) -lm -lpthread
 
 install: all
 	install -D rig/rig $(DESTDIR)$(PREFIX)/bin/rig

@@ -13,7 +13,7 @@
 #include "page-layout.h"
 #include "vmcoreinfo.h"
 
-/* --- one namespace's struct pages ------------------------------------------- */
+/* --- one namespace's struct pages ---------------------------------------- */
 
 /* What the agent's setup says of a namespace. Addresses are guest-physical. */
 struct census_where {
@@ -76,7 +76,7 @@ void census_detach(struct census_ns *c);
  */
 bool census_is_current(const struct census_ns *c);
 
-/* --- reading ------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------- */
 
 /* One page, decoded. */
 struct page_view {

@@ -72,7 +72,7 @@ int gmem_load(const struct gmem *m, uint64_t gpa, uint64_t *val)
 	return 0;
 }
 
-/* --- kernel virtual addresses ---------------------------------------------- */
+/* --- kernel virtual addresses -------------------------------------------- */
 
 /* arch/x86/include/asm/pgtable_types.h */
 #define ENTRY_PRESENT (1ull << 0)

@@ -44,7 +44,7 @@ const void *gmem_at(const struct gmem *m, uint64_t gpa, uint64_t len);
  * memory, or @gpa is no multiple of 8. */
 int gmem_load(const struct gmem *m, uint64_t gpa, uint64_t *val);
 
-/* --- kernel virtual addresses ---------------------------------------------- */
+/* --- kernel virtual addresses -------------------------------------------- */
 
 /* The kernel's page tables: struct vmcoreinfo has it all. */
 struct page_tables {

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* --- what BTF tells --------------------------------------------------------- */
+/* --- what BTF tells ------------------------------------------------------ */
 
 /*
  * The members of any kernel that have to do with the layout. Several rows may
@@ -21,7 +21,7 @@ static const struct want {
 				 * head: struct folio counts on from there */
 } wants[] = {
 #define WANT(type, member, figure) \
-	{ #type, #member, offsetof(struct page_layout, figure) }
+	{ #type, #member, offsetof(struct page_layout, figure), false }
 #define WANT_TAIL(member, figure) \
 	{ "page", #member, offsetof(struct page_layout, figure), true }
 	WANT(page, size, size),
@@ -96,7 +96,7 @@ static void from_btf(struct json_object *json, struct page_layout *l)
 	}
 }
 
-/* --- what VMCOREINFO tells ---------------------------------------------------- */
+/* --- what VMCOREINFO tells ----------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -133,7 +133,7 @@ static void from_note(const struct vmcoreinfo *v, struct page_layout *l,
 	}
 }
 
-/* --- kernels without BTF -------------------------------------------------------- */
+/* --- kernels without BTF ------------------------------------------------- */
 
 /* x86-64; options that make struct page larger than 64 bytes add to its end. A
  * row holds from its version on. Members of the page after the head are
@@ -183,7 +183,7 @@ static const struct row *row_of(const char *release)
 	return best;
 }
 
-/* --- both ------------------------------------------------------------------------ */
+/* --- both ---------------------------------------------------------------- */
 
 /* Words that the census reads: all of them lie in their struct page. */
 static const struct {

@@ -50,7 +50,7 @@ static void set64(uint8_t *p, uint64_t val)
 	memcpy(p, &val, 8);
 }
 
-/* --- finding them ------------------------------------------------------------ */
+/* --- finding them -------------------------------------------------------- */
 
 static void both_ways_find_the_same(void **state)
 {
@@ -339,7 +339,7 @@ static void a_namespace_made_anew_is_not_current(void **state)
 	assert_false(census_is_current(&c));
 }
 
-/* --- reading them ---------------------------------------------------------------- */
+/* --- reading them -------------------------------------------------------- */
 
 static void an_order_0_page_is_decoded(void **state)
 {
@@ -520,6 +520,15 @@ static void a_pass_tells_all_in_order(void **state)
 	assert_int_equal(census_pass(&c, &idle, NULL, 0), ARRAY_SIZE(off));
 	for (size_t i = 0; i < ARRAY_SIZE(off); i++)
 		set32(page_of(&f, &w, off[i]) + 52, 1);
+	/* Neither is a number of pages that is no multiple of anything. */
+	w.size -= 3 * 4096;
+	census_detach(&c);
+	assert_int_equal(attach(&c, &f, &f.v, &w), 0);
+	set32(page_of(&f, &w, c.n - 1) + 52, 3);
+	set32(page_of(&f, &w, c.n) + 52, 3);
+	assert_int_equal(census_pass(&c, &idle, out, 16), 1);
+	assert_int_equal(out[0], 63996);
+	set32(page_of(&f, &w, c.n - 1) + 52, 1);
 	/* What a file left behind counts once it owns the page no more. */
 	set64(page_of(&f, &w, 77) + 24, 0xffff888000111110);
 	set64(page_of(&f, &w, 78) + 32, 1ull << 40);
@@ -530,7 +539,7 @@ static void a_pass_tells_all_in_order(void **state)
 	assert_int_equal(out[1], 78);
 }
 
-/* --- a guest that goes on writing ------------------------------------------------- */
+/* --- a guest that goes on writing ---------------------------------------- */
 
 struct writer {
 	uint8_t *p;
