@@ -712,7 +712,7 @@ static void live_line(const struct history *h, unsigned int nr)
 {
 	const struct history_ns *ns = &h->ns[nr];
 	uint64_t n[NR_LEVELS] = {}, off = 0;
-	size_t spells;
+	size_t spells, now = 0;
 	_free_ struct history_spell *s = history_spells(h, nr, &spells);
 	const char *in = history_case_at(h, h->end);
 
@@ -725,9 +725,13 @@ static void live_line(const struct history *h, unsigned int nr)
 	       (unsigned long long)n[LEVEL_OWNED],
 	       (unsigned long long)(n[LEVEL_MAPPED] + n[LEVEL_MAPPED_MORE]),
 	       (unsigned long long)off);
-	if (off && spells && s->stayed)
+	/* The longest that goes on; others ended with their namespace. */
+	while (now < spells && s[now].until < h->end)
+		now++;
+	if (off && now < spells)
 		printf(" (+0x%llx counts %d since %.1f s)",
-		       (unsigned long long)s->first * 4096, s->ref, s->since);
+		       (unsigned long long)s[now].first * 4096, s[now].ref,
+		       s[now].since);
 	printf("%s%s\n", in ? "  " : "", in ? in : "");
 }
 

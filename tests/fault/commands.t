@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 runs=$XDG_STATE_HOME/rig/runs
 
-for c in run shell list show scan doctor clean; do
+for c in run shell list show scan census doctor clean; do
 	begin "rig $c --help"
 	rig $c --help
 	exits 0
@@ -16,7 +16,7 @@ done
 begin 'rig --help'
 rig --help
 exits 0
-for c in run shell list show scan doctor clean; do
+for c in run shell list show scan census doctor clean; do
 	prints "  $c "
 done
 prints '130 interrupted'
