@@ -23,7 +23,7 @@
 #define MAX_NOTES 8
 /* Bytes of all panels' paths. Rows and columns are halved until it is less:
  * noise has no detail that anybody could see. */
-#define MAX_PATHS ((size_t)1536 << 10)
+#define MAX_PATHS ((size_t)1 << 20)
 /* A namespace that was idle and free all the time needs no more. */
 #define IDLE_HEIGHT 60
 
