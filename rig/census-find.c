@@ -279,7 +279,7 @@ static uint64_t pgmap_of(const struct census_ns *c, uint64_t i)
 static int check_pgmap(struct census_ns *c, char **why)
 {
 	c->pgmap = pgmap_of(c, 0);
-	if (is_tail(c, 0) || c->pgmap % 8 || !(c->pgmap >> 63)) {
+	if (c->pgmap % 8 || !(c->pgmap >> 63)) {
 		*why = xstrfmt("what should be the struct page of page 0 is "
 			       "none of a ZONE_DEVICE page: its pgmap is 0x%"
 			       PRIx64, c->pgmap);

@@ -113,8 +113,7 @@ static char *text_of(const void *note, size_t len, char **why)
 	if (len > MAX_NOTE)
 		len = MAX_NOTE;
 	memcpy(copy, note, len);
-	if (len >= head)
-		memcpy(&h, copy, sizeof(h));
+	memcpy(&h, copy, sizeof(h));
 	if (len < head || h.n_namesz != sizeof(name) ||
 	    memcmp(copy + sizeof(h), name, sizeof(name))) {
 		*why = xstrdup("there is no note of that name");

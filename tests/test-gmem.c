@@ -128,6 +128,10 @@ static void walks(bool la57)
 	/* In a page table, bit 7 is PAT. */
 	fx_put(&f, fx_entry(&f, va + 8192, 12), 0x6000 | 0xe3);
 	walk(&f, va + 8192, 0, 0x6000, 4096);
+	/* There are no leaves above 1 GiB, whatever the bit says. */
+	at = FX_ROOT + ((va >> (la57 ? 48 : 39)) & 511) * 8;
+	fx_put(&f, at, fx_get(&f, at) | 1 << 7);
+	walk(&f, va + 8192, 0, 0x6000, 4096);
 	/* Out of the guest's memory: a leaf, a table. */
 	fx_map(&f, va + 12288, FX_RAM, 12);
 	walk(&f, va + 12288, -EIO, 0, 0);

@@ -191,6 +191,7 @@ static void what_cannot_be_is_refused(void **state)
 {
 	refused("page", "_refcount", -1, "struct page has no refcount");
 	refused("page", "_refcount", 64, "refcount at 64");
+	refused("page", "_refcount", 50, "refcount at 50");
 	refused("page", "_refcount", 62, "refcount at 62");
 	refused("page", "_refcount", -5, "struct page has no refcount");
 	refused("page", "mapping", 60, "mapping at 60");
