@@ -175,9 +175,10 @@ fuzz: build/fuzz-scan build/fuzz-census-log fuzz-btf $(gmem_fuzz:%=fuzz-%)
 	  -print_final_stats=1 build/corpus-census-log
 .PHONY: fuzz
 
-# What is measured against what: bench/*.c say so.
-bench: build/bench/census
+# What is measured against what: the files in bench/ say so.
+bench: build/bench/census all
 	build/bench/census
+	bench/live.sh
 .PHONY: bench
 
 build/bench/%: build/bench/%.o $(host_obj:$(O)/%=build/%)

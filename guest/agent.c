@@ -305,8 +305,8 @@ static const char *const status_names[] = { "PASS", "FAIL", "SKIP", "BROKEN",
 					    "INFO" };
 
 /* What a case's processes may send; the rest is the agent's own to say. */
-static const char *const case_events[] = { "census", "extents", "hold",
-					   "release" };
+static const char *const case_events[] = { "census", "census-hz", "extents",
+					   "hold", "release" };
 
 static void take_event(struct agent *a, const char *text)
 {

@@ -8,12 +8,13 @@
 
 struct census_live {
 	struct census_log log;
-	double interval;	/* seconds from one pass to the next */
 	bool threaded;
 	pthread_t thread;
 	/* All below, and the log. It is given up between two namespaces. */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
+	double interval;	/* seconds from one pass to the next; 0: none */
+	unsigned int changes;	/* of the interval */
 	bool stop;
 	uint64_t frames;
 	double spent;		/* seconds */
@@ -46,21 +47,45 @@ static void sample_all(struct census_live *l)
 	}
 }
 
-/* Until @t (as now()) or the stop. Returns whether to go on. */
-static bool wait_until(struct census_live *l, double t)
+/*
+ * Until the next pass is due, which is by the interval after @last (as now()),
+ * or after @spent seconds from now if that is more. Returns when it was due;
+ * 0: it is time to stop.
+ */
+static double wait_for_next(struct census_live *l, double last, double spent)
 {
-	struct timespec ts = {
-		.tv_sec = t, .tv_nsec = (t - (time_t)t) * 1e9,
-	};
+	double next = 0, end = now();
+	unsigned int changes;
 	int err = 0;
-	bool go;
 
 	pthread_mutex_lock(&l->lock);
-	while (!l->stop && err != ETIMEDOUT)
+	changes = l->changes - 1;
+	while (!l->stop && !l->log.error && err != ETIMEDOUT) {
+		struct timespec ts;
+
+		if (changes != l->changes) {
+			changes = l->changes;
+			next = last + l->interval;
+			/* Behind: none are made up for, and a pass that is
+			 * longer than the interval leaves the guest as much
+			 * time as it took. */
+			if (next < end)
+				next = end + (spent < l->interval ?
+					      l->interval : spent);
+		}
+		if (!l->interval) {
+			pthread_cond_wait(&l->wake, &l->lock);
+			end = now();
+			continue;
+		}
+		ts.tv_sec = next;
+		ts.tv_nsec = (next - (time_t)next) * 1e9;
 		err = pthread_cond_timedwait(&l->wake, &l->lock, &ts);
-	go = !l->stop && !l->log.error;
+	}
+	if (l->stop || l->log.error)
+		next = 0;
 	pthread_mutex_unlock(&l->lock);
-	return go;
+	return next;
 }
 
 static void *run(void *arg)
@@ -68,18 +93,12 @@ static void *run(void *arg)
 	struct census_live *l = arg;
 	double next = now();
 
-	do {
-		double start = now(), end;
+	while (next > 0) {
+		double start = now();
 
 		sample_all(l);
-		end = now();
-		next += l->interval;
-		/* Behind: none are made up for, and a pass that is longer than
-		 * the interval leaves the guest as much time as it took. */
-		if (next < end)
-			next = end + (end - start < l->interval ?
-				      l->interval : end - start);
-	} while (wait_until(l, next));
+		next = wait_for_next(l, next, now() - start);
+	}
 	return NULL;
 }
 
@@ -114,14 +133,23 @@ struct census_live *census_live_new(const char *path, double hz)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	l->interval = hz > 0 ? 1 / hz : 0;
-	err = hz > 0 ? start_thread(l) : 0;
+	err = census_live_hz(l, hz);
 	if (err) {
 		census_live_free(l);
 		errno = -err;
 		return NULL;
 	}
 	return l;
+}
+
+int census_live_hz(struct census_live *l, double hz)
+{
+	pthread_mutex_lock(&l->lock);
+	l->interval = hz > 0 ? 1 / hz : 0;
+	l->changes++;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
+	return hz > 0 && !l->threaded ? start_thread(l) : 0;
 }
 
 void census_live_watch(struct census_live *l, unsigned int ns,

@@ -28,6 +28,9 @@ struct census_live *census_live_new(const char *path, double hz);
 void census_live_watch(struct census_live *l, unsigned int ns,
 		       const struct census_ns *c, int32_t idle_ref);
 
+/* From now on @hz times a second; 0: no more of itself. 0 or -errno. */
+int census_live_hz(struct census_live *l, double hz);
+
 /* As census_log_mark() and census_log_event(). */
 void census_live_mark(struct census_live *l, const char *text);
 void census_live_event(struct census_live *l, unsigned int ns,

@@ -39,6 +39,7 @@ struct boot_census {
 	struct hold holds[MAX_HOLDS];
 	size_t nr_holds;
 	double began;			/* now() of it */
+	bool hz_changed;		/* a case wanted another rate */
 };
 
 /* --- blind ------------------------------------------------------------------ */
@@ -594,15 +595,42 @@ static void take_census(struct boot *b, struct json_object *ev)
 	b->census_off = 0;
 }
 
+/* How often to look while this case runs; a guest gets no more than this. */
+#define MAX_HZ 100.0
+
+static void set_hz(struct boot *b, double hz)
+{
+	int err = census_live_hz(b->census->live, hz < MAX_HZ ? hz : MAX_HZ);
+
+	if (err)
+		warning("cannot sample the census: %s", strerror(-err));
+	b->census->hz_changed = true;
+}
+
+static double guest_hz(struct json_object *ev)
+{
+	struct json_object *v;
+	double hz = json_object_object_get_ex(ev, "hz", &v) ?
+			    json_object_get_double(v) : 0;
+
+	/* Not a number is not greater than zero either. */
+	return hz > 0 ? hz : 0;
+}
+
 void boot_census_event(struct boot *b, struct json_object *ev)
 {
 	const char *name = guest_get(ev, "ev");
+	struct json_object *go;
 
 	if (!b->census || !b->now)
 		return;
 	if (strcmp(name, "census") == 0) {
 		take_census(b, ev);
-		vm_send(&b->vm, guest_msg("cmd", "go"));
+		go = guest_msg("cmd", "go");
+		guest_put_int(go, "seq", guest_get_int(ev, "seq", 0));
+		vm_send(&b->vm, go);
+	} else if (strcmp(name, "census-hz") == 0 && b->census->live) {
+		set_hz(b, guest_hz(ev));
 	} else if (strcmp(name, "extents") == 0) {
 		take_owner(b, ev);
 	} else if (strcmp(name, "hold") == 0) {
@@ -617,7 +645,7 @@ void boot_census_event(struct boot *b, struct json_object *ev)
 /* The files of the case and their blocks, while they are still there. */
 int boot_census_owners(struct boot *b)
 {
-	struct json_object *reply = NULL, *files;
+	struct json_object *reply = NULL, *files, *file;
 	int err;
 
 	if (!can_see(b, b->now->ns) || is_devdax_ns(b, b->now->ns))
@@ -626,8 +654,11 @@ int boot_census_owners(struct boot *b)
 		       NULL, &reply);
 	if (!err && json_object_object_get_ex(reply, "files", &files) &&
 	    json_object_is_type(files, json_type_array))
-		for (size_t k = 0; k < json_object_array_length(files); k++)
-			take_owner(b, json_object_array_get_idx(files, k));
+		for (size_t k = 0; k < json_object_array_length(files); k++) {
+			file = json_object_array_get_idx(files, k);
+			guest_put(file, "case", b->now->name);
+			take_owner(b, file);
+		}
 	json_object_put(reply);
 	return err < 0 ? err : 0;
 }
@@ -640,6 +671,9 @@ void boot_census_begin(struct boot *b)
 	if (!c)
 		return;
 	c->nr_holds = 0;
+	if (c->hz_changed)
+		set_hz(b, b->r->o->census_hz);
+	c->hz_changed = false;
 	c->owners.t = now() - c->began;
 	/* Its filesystem will be a new one. */
 	if (!b->group_fs)

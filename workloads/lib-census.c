@@ -63,6 +63,18 @@ void wl_census(const char *at, off_t dev_off, size_t len)
 		BROKEN("nobody took the census \"%s\"", at);
 }
 
+void wl_census_hz(double hz)
+{
+	struct json_object *o;
+
+	if (!wl->census)
+		return;
+	o = json_object_new_object();
+	put_str(o, "ev", "census-hz");
+	put_num(o, "hz", hz);
+	log_send(o);
+}
+
 void wl_census_file(const char *at, int fd, off_t off, size_t len)
 {
 	if (!wl->census)

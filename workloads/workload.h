@@ -146,6 +146,10 @@ void wl_census(const char *at, off_t dev_off, size_t len);
  * device-dax itself. */
 void wl_census_file(const char *at, int fd, off_t off, size_t len);
 
+/* The live census of this case is taken @hz times a second from here on, at
+ * most 100; 0: only where the case asks. As it was for the next case. */
+void wl_census_hz(double hz);
+
 /* --- files and mappings -------------------------------------------------- */
 
 /*
