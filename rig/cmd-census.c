@@ -19,9 +19,6 @@
 
 /* Spells that are looked at for their owners: each is a search. */
 #define MAX_NAMED ((size_t)2000)
-/* A run that has not ended, and of which no file has grown for so long, was
- * killed. In seconds. */
-#define SILENCE 60
 /* From one look at it to the next. In seconds. */
 #define REFRESH 1
 
@@ -620,55 +617,6 @@ static void follow_free(struct follow *f)
 	history_free(&f->h);
 }
 
-/* Whether host.jsonl tells of the run's end. */
-static bool run_ended(const char *dir)
-{
-	_free_ char *path = xstrfmt("%s/host.jsonl", dir);
-	_buf_ struct buf b = {};
-	bool ended = false;
-
-	if (read_file(path, &b) < 0 || !b.data)
-		return true;
-	for (char *p = b.data, *next; p; p = next) {
-		struct json_object *o;
-		const char *ev;
-
-		next = strchr(p, '\n');
-		if (next)
-			*next++ = '\0';
-		if (!strstr(p, "\"end\"") && !strstr(p, "\"stop\""))
-			continue;
-		o = json_tokener_parse(p);
-		ev = text_of(o, "ev");
-		ended |= ev && (strcmp(ev, "end") == 0 ||
-				strcmp(ev, "stop") == 0);
-		json_object_put(o);
-	}
-	return ended;
-}
-
-/* Whether nothing was written for long: rig was killed. */
-static bool is_silent(const struct follow *f)
-{
-	static const char *const files[] = {
-		"host.jsonl", "build.log", "boot-%d/census.bin",
-		"boot-%d/events.jsonl", "boot-%d/console.log",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		_free_ char *boot = xstrfmt("boot-%d", f->boot);
-		const char *name = strchr(files[i], '/');
-		_free_ char *path = name ?
-			xstrfmt("%s/%s%s", f->dir, boot, name) :
-			xstrfmt("%s/%s", f->dir, files[i]);
-		struct stat st;
-
-		if (stat(path, &st) == 0 && time(NULL) - st.st_mtime < SILENCE)
-			return false;
-	}
-	return true;
-}
-
 /* The newest boot's log, read up to now. 0, or -1 with an error printed. */
 static int follow_read(struct follow *f, const struct asked *a)
 {
@@ -697,15 +645,14 @@ static int follow_read(struct follow *f, const struct asked *a)
 	return 0;
 }
 
-/* Whether there is more to come: the log is locked while it is written. */
-static bool is_going(const struct follow *f)
+/* Whether rig is still at it: it locks the run's log for as long as it lives
+ * (rig/run.c stage_dir()). */
+static bool is_going(const char *dir)
 {
-	if (f->fd >= 0) {
-		if (flock(f->fd, LOCK_SH | LOCK_NB) < 0)
-			return true;
-		flock(f->fd, LOCK_UN);
-	}
-	return !run_ended(f->dir) && !is_silent(f);
+	_free_ char *path = xstrfmt("%s/host.jsonl", dir);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
 static void live_line(const struct history *h, unsigned int nr)
@@ -762,11 +709,11 @@ static int live(const struct asked *a, const char *dir)
 	size_t top = a->top < 8 ? a->top : 8;
 	uint64_t frames = 0;
 
-	if (run_ended(dir))
+	if (!is_going(dir))
 		return error("%s is not going on any more; `rig census %s` "
 			     "shows it", dir, dir), EXIT_USAGE;
 	while (going && !interrupted()) {
-		going = is_going(&f);
+		going = is_going(dir);
 		if (follow_read(&f, a) < 0)
 			return EXIT_RIG_FAILED;
 		if (tty)
@@ -780,8 +727,6 @@ static int live(const struct asked *a, const char *dir)
 		if (going)
 			poll(&stop, 1, REFRESH * 1000);
 	}
-	if (!interrupted() && !run_ended(dir))
-		note("%s says nothing for %d s: rig was killed", dir, SILENCE);
 	return EXIT_CLEAN;
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,6 +231,8 @@ static int stage_dir(struct run *r)
 		free(take_ptr(r->dir));
 		return EXIT_RIG_FAILED;
 	}
+	/* So that others can tell whether the run goes on. */
+	flock(r->log, LOCK_EX | LOCK_NB);
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z",
 		 localtime_r(&t, &tm));
 	r->info = json_object_new_object();

@@ -200,15 +200,16 @@ end
 begin '--live follows a run to its end'
 C=$T/live
 mkdir -p "$C/boot-0"
-echo '{"ev":"boot"}' >"$C/host.jsonl"
+exec 9>"$C/host.jsonl"
+flock 9
 n=$(stat -c %s "$golden")
 head -c $((n / 2)) "$golden" >"$C/boot-0/census.bin"
-"$RIG" census --live "$C" >"$out" 2>"$err" </dev/null &
+"$RIG" census --live "$C" >"$out" 2>"$err" </dev/null 9>&- &
 pid=$!
 wait_until 'the first lines' "grep -q 'off idle' '$out'"
 tail -c +$((n / 2 + 1)) "$golden" >>"$C/boot-0/census.bin"
 wait_until 'the last ones' "grep -q '^20.0 s' '$out'"
-echo '{"ev":"end"}' >>"$C/host.jsonl"
+exec 9>&-
 await_end
 exits 0
 no_error
@@ -218,12 +219,14 @@ end
 
 # As Ctrl-C does, which a job in the background ignores.
 begin '--live ends with SIGTERM'
-echo '{"ev":"boot"}' >"$C/host.jsonl"
-"$RIG" census --live "$C" >"$out" 2>"$err" </dev/null &
+exec 9>"$C/host.jsonl"
+flock 9
+"$RIG" census --live "$C" >"$out" 2>"$err" </dev/null 9>&- &
 pid=$!
 wait_until 'the first line' "[ -s '$out' ]"
 kill -TERM $pid
 await_end
+exec 9>&-
 exits 0
 no_error
 end
