@@ -132,11 +132,9 @@ pass_64(const uint8_t *p, unsigned int n, const struct probe *q)
 		half b0 = LOAD(half, p + 64), b1 = LOAD(half, p + 96);
 		half c0 = LOAD(half, p + 128), c1 = LOAD(half, p + 160);
 		half d0 = LOAD(half, p + 192), d1 = LOAD(half, p + 224);
-		half odd = ((a0 & m0) ^ w0) | ((a1 & m1) ^ w1) |
-			   ((b0 & m0) ^ w0) | ((b1 & m1) ^ w1) |
-			   ((c0 & m0) ^ w0) | ((c1 & m1) ^ w1) |
-			   ((d0 & m0) ^ w0) | ((d1 & m1) ^ w1);
-
+		half x = (a0 ^ w0) | (b0 ^ w0) | (c0 ^ w0) | (d0 ^ w0);
+		half y = (a1 ^ w1) | (b1 ^ w1) | (c1 ^ w1) | (d1 ^ w1);
+		half odd = (x & m0) | (y & m1);
 		uint64_t w[4];
 
 		memcpy(w, &odd, sizeof(w));
