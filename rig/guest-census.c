@@ -14,7 +14,7 @@
 /* A page may be in use for a moment by what the kernel still has to do for
  * processes that are gone: looked at again for so long, in seconds on the
  * reference guest, before it is called a leak. */
-#define SETTLE 2.0
+#define SETTLE 1.0
 /* Pages off idle that are told of one by one, in a census. */
 #define MAX_OUTLIERS 4096
 /* Ranges of such pages that a finding lists. */
@@ -466,6 +466,7 @@ static void report_off(struct boot *b, int i, const char *at, enum off off,
 		 pages > 1 ? "s" : "", at);
 	boot_observe(b, "census", title.data, key, text.data);
 	b->census_off |= 1u << off;
+	b->census_found = true;
 	if (!b->first_fail)
 		b->first_fail = xstrdup(title.data);
 }
@@ -668,6 +669,7 @@ void boot_census_begin(struct boot *b)
 	struct boot_census *c = b->census;
 
 	b->census_off = 0;
+	b->census_found = false;
 	if (!c)
 		return;
 	c->nr_holds = 0;

@@ -43,7 +43,9 @@ struct boot {
 	char *group_fs;			/* NULL: none is mounted */
 	int group_ns;
 	struct boot_census *census;	/* NULL: none was asked for */
-	unsigned int census_off;	/* bits of what it told of this case */
+	unsigned int census_off;	/* bits of what it told of this case
+					 * once it was over */
+	bool census_found;		/* it told of something in this case */
 };
 #define BOOT_INIT(run)                                                         \
 	{ .r = (run), .vm = VM_INIT, .ram = -1, .backing = { -1 } }
@@ -152,7 +154,7 @@ int boot_census_owners(struct boot *b);
 /*
  * Look at every page of the case's namespace, of which no process holds or
  * maps any. @unowned: no file has any either. What is off is a finding, told
- * to be seen @at ("after its files were removed"); b->census_off says so.
+ * to be seen @at ("after its files were removed"); b->census_found says so.
  */
 int boot_census_idle(struct boot *b, const char *at, bool unowned);
 void boot_census_free(struct boot *b);
