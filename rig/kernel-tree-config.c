@@ -93,6 +93,33 @@ static char *config_stamp(const struct build *b)
 	return xstrdup(hash);
 }
 
+/* Whether a line of @config is @line. */
+static bool has_line(const char *config, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *p = config; (p = strstr(p, line)); p += len)
+		if ((p == config || p[-1] == '\n') &&
+		    (!p[len] || p[len] == '\n'))
+			return true;
+	return false;
+}
+
+bool build_needs_bzimage(const char *config)
+{
+	static const char *const instrumented[] = {
+		"CONFIG_KASAN=y", "CONFIG_KMSAN=y", "CONFIG_KCSAN=y",
+		"CONFIG_KCOV=y", "CONFIG_GCOV_PROFILE_ALL=y",
+	};
+
+	if (!has_line(config, "CONFIG_PVH=y"))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(instrumented); i++)
+		if (has_line(config, instrumented[i]))
+			return true;
+	return false;
+}
+
 static bool file_says(const char *path, const char *text)
 {
 	_buf_ struct buf b = {};
@@ -143,7 +170,7 @@ int build_read_config(struct build *b, char **lost)
 			      "configuring %s left no .config; make's output: %s",
 			      b->src->name, b->log);
 	*lost = kconfig_lost(&b->kc, path, b->src->dir, &err);
-	b->bzimage = !strstr(config.data, "\nCONFIG_PVH=y\n");
+	b->bzimage = build_needs_bzimage(config.data);
 	b->modules = strstr(config.data, "\nCONFIG_MODULES=y\n");
 	for (const char *s = config.data; (s = strchr(s, '=')); s++)
 		set += s[1] == 'y' || s[1] == 'm';

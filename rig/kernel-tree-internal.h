@@ -30,7 +30,7 @@ struct build {
 	char *out;		/* its kernels/ID */
 	char *log;		/* where make's output goes */
 	int lock, log_fd;	/* on @dir, of @log; -1: not yet */
-	bool bzimage;		/* vmlinux has no PVH entry */
+	bool bzimage;		/* vmlinux cannot be started as it is */
 	bool modules;
 	/* progress */
 	unsigned int done, total;	/* objects */
@@ -68,6 +68,14 @@ void build_load_progress(struct build *b);
 void build_save_progress(const struct build *b, bool whole);
 
 /* --- kernel-tree-config.c ------------------------------------------------- */
+
+/*
+ * Whether the kernel of this .config (or request for one) has to be started by
+ * way of its bzImage: it has no PVH entry, or one that may be instrumented. In
+ * 6.1 arch/x86/platform/pvh/Makefile lets KASAN into enlighten.c, which runs
+ * before there is shadow memory, and dies without a word (6.12 does not).
+ */
+bool build_needs_bzimage(const char *config);
 
 /* Fill in @b->kc and @b->request: the fragments, or the user's .config with
  * the fragments that were asked for by name behind it. An enum rig_exit. */

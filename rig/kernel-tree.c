@@ -150,7 +150,7 @@ int source_build(struct source *src, const struct kernel_opts *o,
 		return failed(EXIT_RIG_FAILED, "cannot make %s: %s", b.obj,
 			      strerror(-err));
 	/* Until .config is there, what was asked for stands for it. */
-	b.bzimage = !strstr(b.request.data, "CONFIG_PVH=y");
+	b.bzimage = build_needs_bzimage(b.request.data);
 	b.modules = strstr(b.request.data, "CONFIG_MODULES=y");
 	build_make_args(&b);
 	build_commands(&b, &k->commands);
