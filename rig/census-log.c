@@ -326,11 +326,17 @@ static bool take_frame(const struct census_ns *c, struct census_runs *out,
 	*torn = 0;
 	for (size_t s = 0; s < c->nr_seg; s++) {
 		const struct census_seg *seg = &c->seg[s];
+		size_t words = r.words;
 
+		/* One page that does not lie in one piece: decoded. */
+		if (seg->rest)
+			r.words = 0;
 		for (uint64_t k = 0; k < seg->n; k++)
 			if (!take_page(c, seg->first + k, seg->p + k * size,
 				       &r, out, torn))
 				return false;
+		r.words = words;
+		r.known &= !seg->rest;
 	}
 	return true;
 }
