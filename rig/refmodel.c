@@ -12,6 +12,7 @@ const char *const ref_state_names[NR_REF_STATES] = {
 	[REF_GET] = "get",		[REF_PIN] = "pin",
 	[REF_GET_UNMAPPED] = "get-unmapped",
 	[REF_UNMAPPED] = "unmapped",	[REF_SHARED] = "shared",
+	[REF_SHARED_ONE] = "shared-one",
 	[REF_TRUNCATED] = "truncated",	[REF_PMD] = "pmd",
 	[REF_PMDS] = "pmds",		[REF_PMD_GET] = "pmd-get",
 	[REF_PMD_PIN] = "pmd-pin",	[REF_PMD_UNMAPPED] = "pmd-unmapped",
@@ -28,19 +29,19 @@ const char *const ref_state_names[NR_REF_STATES] = {
 #define UNKNOWN -1
 const struct refmodel refmodels[] = {
 	{ "A", "1-based, up to 6.14", false,
-	  /* idle cached pte ptes get  pin   get-un unmap share trunc */
-	  { 1,    1,     1,  1,   2,   1025, 2,     1,    1,    1,
+	  /* idle cached pte ptes get  pin   get-un unmap share one trunc */
+	  { 1,    1,     1,  1,   2,   1025, 2,     1,    1,    1,  1,
 	  /* pmd pmds get pin   unmap trunc */
 	     1,  1,   2,  1025, 1,    1 } },
 	{ "B", "the series of 2022, not merged", false,
-	  { 0, 1, 1, 1, 2, 1025, 2, 1, 1, 0, 1, 1, 2, 1025, 1, 0 } },
+	  { 0, 1, 1, 1, 2, 1025, 2, 1, 1, 1, 0, 1, 1, 2, 1025, 1, 0 } },
 	{ "C", "0-based, 6.15 on", false,
-	  { 0, 0, 1, 3, 2, 1025, 1, 0, 2, 0, 1, 2, 2, 2, 0, 0 } },
+	  { 0, 0, 1, 3, 2, 1025, 1, 0, 2, 1, 0, 1, 2, 2, 2, 0, 0 } },
 	{ "A", "1-based, up to 6.14", true,
-	  { 1, UNKNOWN, 1, 1, 2, 1025, 2, 1, UNKNOWN, UNKNOWN,
+	  { 1, UNKNOWN, 1, 1, 2, 1025, 2, 1, UNKNOWN, UNKNOWN, UNKNOWN,
 	    1, 1, 2, 2, 1, UNKNOWN } },
 	{ "C", "1-based, and maps count: 6.15 on", true,
-	  { 1, UNKNOWN, 2, 4, 3, 1026, 2, 1, UNKNOWN, UNKNOWN,
+	  { 1, UNKNOWN, 2, 4, 3, 1026, 2, 1, UNKNOWN, UNKNOWN, UNKNOWN,
 	    2, 3, 3, 3, 1, UNKNOWN } },
 };
 const size_t nr_refmodels = ARRAY_SIZE(refmodels);

@@ -16,7 +16,7 @@
 /* States of the page, in the order in which they are shown. A name is what
  * workloads/calibrate.c calls the point. */
 enum ref_state {
-	REF_IDLE,		/* "idle": its block belongs to no file */
+	REF_IDLE,		/* "idle": never faulted in */
 	REF_CACHED,		/* "cached": in the page cache, unmapped */
 	REF_PTE,		/* "pte": mapped by one PTE */
 	REF_PTES,		/* "ptes": by three */
@@ -26,6 +26,7 @@ enum ref_state {
 	REF_UNMAPPED,		/* "unmapped": all of it given back */
 	REF_SHARED,		/* "shared": of two files by reflink, mapped in
 				 * both */
+	REF_SHARED_ONE,		/* "shared-one": mapped in one of them */
 	REF_TRUNCATED,		/* "truncated": the block freed again */
 	REF_PMD,		/* "pmd": mapped by a PMD; the head page */
 	REF_PMDS,		/* "pmds": by two */

@@ -23,7 +23,6 @@ static void run(void)
 	struct scene s;
 	struct ref *r;
 	bool blocked;
-	int ret;
 
 	scene_make(&s, wl->variant);
 	scene_map(&s);
@@ -39,13 +38,7 @@ static void run(void)
 	else
 		INFO("%s %s while a page is referenced", wl->variant,
 		     blocked ? "waits" : "does not wait");
-	CHECK(ref_drop(r, held) == 0,
-	      "the reference sees the data that it was taken on");
-	if (CHECK(attempt_wait(&a, 5, &ret),
-		  "%s ends when the reference is gone", wl->variant) &&
-	    CHECK(ret == 0, "%s succeeds: %s", wl->variant, strerror(ret)))
-		scene_check_after(&s);
-	attempt_end(&a);
+	scene_release(&s, &a, r, held);
 }
 
 WORKLOAD(

@@ -25,13 +25,7 @@ static void run(void)
 	scene_lacks(&s, &a);
 	CHECK(ret, "%s waits for a referenced page that nothing maps",
 	      wl->variant);
-	CHECK(ref_drop(r, held) == 0,
-	      "the reference sees the data that it was taken on");
-	if (CHECK(attempt_wait(&a, 5, &ret),
-		  "%s ends when the reference is gone", wl->variant) &&
-	    CHECK(ret == 0, "%s succeeds: %s", wl->variant, strerror(ret)))
-		scene_check_after(&s);
-	attempt_end(&a);
+	scene_release(&s, &a, r, held);
 }
 
 WORKLOAD(

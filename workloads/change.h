@@ -47,6 +47,10 @@ int scene_change(void *arg);
 /* SKIP when the attempt at the change has ended because this kernel or this
  * filesystem has no such operation. */
 void scene_lacks(struct scene *s, struct attempt *a);
+/* Drop the reference, taken where @held was: the attempt at the change has to
+ * end then, and the files to be right. Ends the attempt. */
+void scene_release(struct scene *s, struct attempt *a, struct ref *r,
+		   const void *held);
 /* Check all three files by read(2) and by a fresh mapping. */
 void scene_check_before(struct scene *s);
 void scene_check_after(struct scene *s);

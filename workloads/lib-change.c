@@ -283,6 +283,20 @@ void scene_lacks(struct scene *s, struct attempt *a)
 		     strerror(ret));
 }
 
+void scene_release(struct scene *s, struct attempt *a, struct ref *r,
+		   const void *held)
+{
+	int ret;
+
+	CHECK(ref_drop(r, held) == 0,
+	      "the reference sees the data that it was taken on");
+	if (CHECK(attempt_wait(a, 5, &ret),
+		  "%s ends when the reference is gone", wl->variant) &&
+	    CHECK(ret == 0, "%s succeeds: %s", wl->variant, strerror(ret)))
+		scene_check_after(s);
+	attempt_end(a);
+}
+
 static bool unit_is(const void *p, size_t len, char piece, size_t off)
 {
 	const uint64_t *w = p;

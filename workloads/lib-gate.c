@@ -83,6 +83,22 @@ struct gate *gate_new(size_t len)
 	return gate_over(GATE_DISK, len);
 }
 
+bool gate_holds(const struct gate *g, int fd, const void *want, size_t len)
+{
+	void *data;
+	bool same;
+
+	if (!want)
+		return true;
+	data = SAFE(mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	if (SAFE(pread(fd, data, len, 0)) != (ssize_t)len)
+		BROKEN("short read from %s", gate_path(g));
+	same = memcmp(data, want, len) == 0;
+	munmap(data, len);
+	return same;
+}
+
 const char *gate_path(const struct gate *g)
 {
 	return g->path;

@@ -244,6 +244,9 @@ struct gate *gate_new(size_t len);	/* opened; SKIPs without dm or brd */
 /* The same over the block device @dev, a string that outlives the gate. */
 struct gate *gate_over(const char *dev, size_t len);
 const char *gate_path(const struct gate *g);
+/* Whether what was written through the gate is @want (may be NULL). @fd is the
+ * gate's, for O_DIRECT. */
+bool gate_holds(const struct gate *g, int fd, const void *want, size_t len);
 void gate_close(struct gate *g);
 void gate_open(struct gate *g);
 void gate_free(struct gate *g);
