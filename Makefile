@@ -113,67 +113,48 @@ build/tests/fake-qemu: build/tests/fake-qemu.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,json-c) -lpthread
 
-# Coverage-guided, for FUZZ_SECONDS each.
+# Coverage-guided, for FUZZ_SECONDS each: `make fuzz`, or one as `make fuzz-scan`.
 FUZZ_SECONDS ?= 60
-fuzz_src := $(wildcard rig/scan*.c) rig/patterns.c rig/finding.c rig/util.c rig/progress.c
-build/fuzz-scan: tests/fuzz-scan.c $(fuzz_src)
+fuzz_all := $(patsubst tests/fuzz-%.c,%,$(wildcard tests/fuzz-*.c))
+# What each needs beside its own file; what reads a guest's memory reads one
+# that is made by hand.
+fuzz_gmem := $(addprefix rig/,gmem.c vmcoreinfo.c pfn-info.c page-layout.c \
+	       census-find.c census.c util.c progress.c)
+fuzz_src_scan := $(wildcard rig/scan*.c) \
+		 $(addprefix rig/,patterns.c finding.c util.c progress.c)
+fuzz_src_census-log := $(addprefix rig/,census-log-read.c census-log-runs.c \
+			 util.c progress.c)
+fuzz_src_btf := guest/btf.c
+fuzz_src_pfn-info = $(fuzz_gmem)
+fuzz_src_vmcoreinfo = $(fuzz_gmem)
+fuzz_src_page-layout = $(fuzz_gmem)
+fuzz_src_census = $(fuzz_gmem)
+
+.SECONDEXPANSION:
+$(fuzz_all:%=build/fuzz-%): build/fuzz-%: tests/fuzz-%.c $$(fuzz_src_$$*)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
 	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
-	  $(call pkgs,--libs,json-c libxxhash libpcre2-8) -lm -lpthread
+	  $(call pkgs,--libs,json-c libxxhash libpcre2-8 libbpf) -lm -lpthread
 
-build/fuzz-census-log: tests/fuzz-census-log.c rig/census-log-read.c rig/census-log-runs.c rig/util.c rig/progress.c
-	$(call say,FUZZ,$@)
-	@mkdir -p $(@D)
-	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
-	  -fsanitize=fuzzer,address,undefined -o $@ $^ -lm
-
-build/fuzz-btf: tests/fuzz-btf.c guest/btf.c
-	$(call say,FUZZ,$@)
-	@mkdir -p $(@D)
-	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
-	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
-	  $(call pkgs,--libs,json-c libbpf)
-
-# A compiler's own BTF, as mutations do not find the way to any.
-build/corpus-btf/seed: tests/fuzz-btf.c
-	@mkdir -p $(@D)
+# Where a fuzzer starts: what mutations do not find the way to.
+build/corpus-%: tests/fuzz-%.c
+	@mkdir -p $@
+build/corpus-scan: tests/fuzz-scan.c
+	@mkdir -p $@
+	@cp -n tests/golden/*.log $@
+build/corpus-btf: tests/fuzz-btf.c
+	@mkdir -p $@
 	$(Q)clang -target bpf -g -O1 -c -o build/fuzz-btf-seed.o $<
-	$(Q)objcopy -I elf64-little --dump-section .BTF=$@ \
+	$(Q)objcopy -I elf64-little --dump-section .BTF=$@/seed \
 	  build/fuzz-btf-seed.o build/fuzz-btf-seed.copy
 
-fuzz-btf: build/fuzz-btf build/corpus-btf/seed
-	build/fuzz-btf -max_len=8192 -timeout=10 \
-	  -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/corpus-btf
-.PHONY: fuzz-btf
-
-# What reads a guest's memory, over one that is made by hand.
-gmem_src := $(addprefix rig/,gmem.c vmcoreinfo.c pfn-info.c page-layout.c \
-	      census-find.c census.c util.c progress.c)
-gmem_fuzz := pfn-info vmcoreinfo page-layout census
-$(gmem_fuzz:%=build/fuzz-%): build/fuzz-%: tests/fuzz-%.c $(gmem_src)
-	$(call say,FUZZ,$@)
-	@mkdir -p $(@D)
-	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
-	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
-	  $(call pkgs,--libs,json-c libxxhash)
-
-$(gmem_fuzz:%=fuzz-%): fuzz-%: build/fuzz-%
-	@mkdir -p build/corpus-$*
-	$< -max_len=4096 -max_total_time=$(FUZZ_SECONDS) \
+$(fuzz_all:%=fuzz-%): fuzz-%: build/fuzz-% build/corpus-%
+	$< -max_len=8192 -timeout=10 -max_total_time=$(FUZZ_SECONDS) \
 	  -print_final_stats=1 build/corpus-$*
-.PHONY: $(gmem_fuzz:%=fuzz-%)
-
-fuzz: build/fuzz-scan build/fuzz-census-log fuzz-btf $(gmem_fuzz:%=fuzz-%)
-	@mkdir -p build/corpus-scan
-	@cp -n tests/golden/*.log build/corpus-scan/
-	build/fuzz-scan -max_len=8192 -max_total_time=$(FUZZ_SECONDS) \
-	  -print_final_stats=1 build/corpus-scan
-	@mkdir -p build/corpus-census-log
-	build/fuzz-census-log -max_len=4096 -max_total_time=$(FUZZ_SECONDS) \
-	  -print_final_stats=1 build/corpus-census-log
-.PHONY: fuzz
+fuzz: $(fuzz_all:%=fuzz-%)
+.PHONY: fuzz $(fuzz_all:%=fuzz-%)
 
 # What is measured against what: the files in bench/ say so.
 bench: build/bench/census all
