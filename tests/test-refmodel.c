@@ -74,7 +74,7 @@ static void no_known_reference_is_blind(void **state)
 	char *why;
 
 	row_of(&r, "A", false);
-	r.seen[REF_GET] = false;
+	r.seen[REF_GET] = r.seen[REF_PMD_GET] = false;
 	why = ref_row_blind(&r);
 	assert_non_null(why);
 	free(why);
