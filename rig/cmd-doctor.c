@@ -25,6 +25,7 @@ static const struct need {
 	{ "fio", "fio", "background-fio", false },
 	{ "busybox", "busybox", "rig shell", false },
 	{ "ndctl", "ndctl", "rig shell", false },
+	{ "rsvg-convert", "librsvg2-bin", "rig census -o FILE.png", false },
 	{ "apt-get", "apt", "debian:SUITE kernels", false },
 	{ "depmod", "kmod", "packaged kernels", false },
 	{ "make", "make", "building a kernel", false },
