@@ -282,6 +282,14 @@ void boot_census_mark(struct boot *b, const char *what, const char *name)
 		census_live_mark(b->census->live, text);
 }
 
+void boot_census_moment(struct boot *b, const char *kind)
+{
+	if (!b->census || !b->census->live)
+		return;
+	census_live_mark(b->census->live, kind);
+	census_live_frame(b->census->live);
+}
+
 /* --- pages that are not as they should be ---------------------------------------- */
 
 enum off { OFF_GET, OFF_PIN, OFF_UNDER, OFF_MAPPED, OFF_MAPPING, OFF_INDEX,
@@ -497,8 +505,6 @@ int boot_census_idle(struct boot *b, const char *at, bool unowned)
 		if (err)
 			return err;
 	}
-	if (n)
-		census_live_frame(b->census->live);
 	for (int off = 0; off < NR_OFF && n; off++)
 		/* Once in a case: what is left is seen at each look. */
 		if (!(b->census_off & 1u << off))

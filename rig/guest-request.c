@@ -99,6 +99,7 @@ void boot_observe(struct boot *b, const char *kind, const char *title,
 	json_object_object_add(o, "offset",
 			       json_object_new_int64(b->vm.console.len));
 	run_log(b->r, o);
+	boot_census_moment(b, kind);
 }
 
 /* --- limits --------------------------------------------------------------- */

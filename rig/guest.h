@@ -143,6 +143,9 @@ int boot_census_back(struct boot *b, int i);
 void boot_census_begin(struct boot *b);
 /* A line on the time axis of the live census. */
 void boot_census_mark(struct boot *b, const char *what, const char *name);
+/* Something went wrong, a @kind of finding: every page as it is now, for whoever
+ * looks at it later. The guest may be hung, and QEMU gone. */
+void boot_census_moment(struct boot *b, const char *kind);
 /* An event of the guest's: files, references held, a census wanted. */
 void boot_census_event(struct boot *b, struct json_object *ev);
 /* The case b->now ended, and it was one that calibrates. */

@@ -157,6 +157,9 @@ static char *make_text(const struct rundata *d)
 			 d->rows[i].devdax ? "device-dax" : "fsdax");
 		ref_row_print(&d->rows[i], &b);
 	}
+	if (d->nr_rows)
+		buf_addf(&b, "\nWhat the pages counted over time: rig census "
+			 "%s\n", d->dir);
 	buf_addf(&b, "\nCases\n");
 	for (size_t i = 0; i < d->cases.n; i++) {
 		const struct rig_case *c = &d->cases.v[i];
