@@ -1,46 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The census of one boot: what is where in QEMU's memory, the calibration by
- * the first cases, and what every page has to look like once a case is over.
+ * the first cases, and what the guest tells of its files and references.
  */
-#include "guest.h"
-#include "census-live.h"
-#include "owners.h"
+#include "guest-census.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-
-/* A page may be in use for a moment by what the kernel still has to do for
- * processes that are gone: looked at again for so long, in seconds on the
- * reference guest, before it is called a leak. */
-#define SETTLE 1.0
-/* Pages off idle that are told of one by one, in a census. */
-#define MAX_OUTLIERS 4096
-/* Ranges of such pages that a finding lists. */
-#define MAX_RANGES 16
-#define MAX_HOLDS 256
-
-/* A reference that a workload says it holds. */
-struct hold {
-	int id;
-	uint64_t off, len;		/* bytes of the device */
-};
-
-struct boot_census {
-	struct gmem mem;
-	struct vmcoreinfo info;
-	const struct vmcoreinfo *v;	/* &info, or NULL: the guest has none */
-	struct page_layout layout;
-	struct census_ns ns[MAX_NS];
-	bool attached[MAX_NS];
-	struct census_live *live;
-	struct owners owners;
-	struct hold holds[MAX_HOLDS];
-	size_t nr_holds;
-	double began;			/* now() of it */
-	bool hz_changed;		/* a case wanted another rate */
-};
 
 /* --- blind ------------------------------------------------------------------ */
 
@@ -145,14 +111,21 @@ static int get_layout(struct boot *b, struct boot_census *c)
 	return err != 0;
 }
 
-static bool is_devdax_ns(const struct boot *b, int i)
+bool boot_is_devdax(const struct boot *b, int i)
 {
 	return strcmp(b->r->o->machine->ns[i].mode, "devdax") == 0;
 }
 
-static const struct ref_row *row_of(const struct boot *b, int i)
+const struct ref_row *boot_ref_row(const struct boot *b, int i)
 {
-	return &b->r->rows[is_devdax_ns(b, i)];
+	return &b->r->rows[boot_is_devdax(b, i)];
+}
+
+bool boot_can_see(const struct boot *b, int i)
+{
+	return b->census && b->census->attached[i] && !b->r->blind &&
+	       b->r->calibrated[boot_is_devdax(b, i)] &&
+	       census_is_current(&b->census->ns[i]);
 }
 
 /* Find namespace @i's struct pages by what the agent says of it in @o. */
@@ -178,7 +151,7 @@ static void attach(struct boot *b, int i, struct json_object *o)
 		return;
 	}
 	c->attached[i] = true;
-	census_live_watch(c->live, i, &c->ns[i], ref_row_idle(row_of(b, i)));
+	census_live_watch(c->live, i, &c->ns[i], ref_row_idle(boot_ref_row(b, i)));
 	log = guest_msg("ev", "census-ns");
 	guest_put_int(log, "boot", b->r->boots - 1);
 	guest_put(log, "ns", c->ns[i].name);
@@ -290,228 +263,6 @@ void boot_census_moment(struct boot *b, const char *kind)
 	census_live_frame(b->census->live);
 }
 
-/* --- pages that are not as they should be ---------------------------------------- */
-
-enum off { OFF_GET, OFF_PIN, OFF_UNDER, OFF_MAPPED, OFF_MAPPING, OFF_INDEX,
-	   OFF_ORDER, NR_OFF };
-static const struct {
-	const char *key, *title;
-} off_words[NR_OFF] = {
-	[OFF_GET] = { "get", "leaked reference (FOLL_GET)" },
-	[OFF_PIN] = { "pin", "leaked reference (FOLL_PIN)" },
-	[OFF_UNDER] = { "under", "refcount below idle" },
-	[OFF_MAPPED] = { "mapped", "page still counts as mapped" },
-	[OFF_MAPPING] = { "mapping", "page of no file still has a mapping" },
-	[OFF_INDEX] = { "index", "page of no file still has an index or share count" },
-	[OFF_ORDER] = { "order", "page of no file is still in a large folio" },
-};
-
-struct outlier {
-	uint64_t page;
-	struct page_view v;
-	enum off off;
-};
-
-/* What is wrong with it, once nothing holds or maps it; false: nothing. */
-static bool is_off(const struct ref_row *row, const struct page_view *v,
-		   bool quiet, bool unowned, enum off *off)
-{
-	struct ref_extra x = ref_row_extra(row, v);
-
-	if (x.pins > 0)
-		*off = OFF_PIN;
-	else if (x.gets > 0)
-		*off = OFF_GET;
-	else if (x.gets < 0 || x.pins < 0)
-		*off = OFF_UNDER;
-	else if (quiet && v->mapcount > 0 && !v->tail)
-		*off = OFF_MAPPED;
-	else if (unowned && v->mapping)
-		*off = OFF_MAPPING;
-	else if (unowned && (v->order || v->tail))
-		*off = OFF_ORDER;
-	else if (unowned && v->index)
-		*off = OFF_INDEX;
-	else
-		return false;
-	return true;
-}
-
-static bool is_held(const struct boot_census *c, uint64_t page)
-{
-	for (size_t i = 0; i < c->nr_holds; i++)
-		if (page * GUEST_PAGE < c->holds[i].off + c->holds[i].len &&
-		    (page + 1) * GUEST_PAGE > c->holds[i].off)
-			return true;
-	return false;
-}
-
-/* One look at namespace @i. @quiet: nothing maps a page any more. @all gets
- * how many pages are off; the first @max of them are in @out. */
-static size_t look(struct boot *b, int i, bool quiet, bool unowned,
-		   struct outlier *out, size_t max, size_t *all)
-{
-	struct boot_census *c = b->census;
-	const struct ref_row *row = row_of(b, i);
-	struct census_idle idle = { .ref = ref_row_idle(row),
-				    .unowned = unowned };
-	_free_ uint64_t *pages = xcalloc(MAX_OUTLIERS, sizeof(*pages));
-	size_t hits = census_pass(&c->ns[i], &idle, pages, MAX_OUTLIERS);
-	size_t n = 0;
-
-	*all = 0;
-	for (size_t k = 0; k < hits && k < MAX_OUTLIERS; k++) {
-		struct outlier o = { .page = pages[k] };
-
-		census_read(&c->ns[i], o.page, &o.v);
-		if (!is_off(row, &o.v, quiet, unowned, &o.off) ||
-		    (!quiet && is_held(c, o.page)))
-			continue;
-		if (n < max)
-			out[n++] = o;
-		++*all;
-	}
-	return n;
-}
-
-/* The file that has or had the page, as far as anybody knows. */
-static void name_owner(struct boot *b, int i, const struct outlier *o,
-		       struct buf *out)
-{
-	struct boot_census *c = b->census;
-	const struct owner *w = owners_find(&c->owners, i,
-					    o->page * GUEST_PAGE);
-	uint64_t ino = o->v.mapping > GUEST_PAGE ?
-		census_inode(&c->mem, c->v, &c->layout, o->v.mapping) : 0;
-
-	if (w)
-		buf_addf(out, "%s+0x%" PRIx64 " (inode %" PRIu64 "%s)", w->file,
-			 w->off, w->ino, w->is_now ? "" : ", which had it last");
-	else if (ino)
-		buf_addf(out, "inode %" PRIu64 "+0x%" PRIx64, ino,
-			 o->v.index * GUEST_PAGE);
-	else
-		buf_addf(out, "no file that is known");
-}
-
-static bool continues(const struct outlier *a, const struct outlier *b)
-{
-	return b->page == a->page + 1 && b->off == a->off &&
-	       b->v.ref == a->v.ref && b->v.mapcount == a->v.mapcount;
-}
-
-/* What is off, in figures. */
-static void say_off(struct buf *out, enum off off, const struct page_view *v,
-		    int32_t idle)
-{
-	switch (off) {
-	case OFF_MAPPING:
-		buf_addf(out, " has mapping 0x%" PRIx64, v->mapping);
-		break;
-	case OFF_INDEX:
-		buf_addf(out, " has index or share 0x%" PRIx64, v->index);
-		break;
-	case OFF_ORDER:
-		if (v->tail)
-			buf_addf(out, " is a tail");
-		else
-			buf_addf(out, " has order %d", v->order);
-		break;
-	case OFF_MAPPED:
-		buf_addf(out, " has mapcount %d", v->mapcount);
-		break;
-	default:
-		buf_addf(out, " counts %d, idle is %d", v->ref, idle);
-		break;
-	}
-}
-
-/* One finding of all that is off in one way. */
-static void report_off(struct boot *b, int i, const char *at, enum off off,
-		       const struct outlier *o, size_t n)
-{
-	const struct boot_census *c = b->census;
-	const struct ref_row *row = row_of(b, i);
-	const char *size = b->now && b->now->size ? b->now->size : "";
-	_buf_ struct buf text = {}, title = {}, owner = {};
-	_free_ char *key = xstrfmt("census %s %s", off_words[off].key, size);
-	size_t ranges = 0, pages = 0, last = 0;
-
-	for (size_t k = 0; k < n; k = last + 1) {
-		last = k;
-		if (o[k].off != off)
-			continue;
-		while (last + 1 < n && continues(&o[last], &o[last + 1]))
-			last++;
-		pages += last - k + 1;
-		if (ranges++ >= MAX_RANGES)
-			continue;
-		buf_addf(&text, "%s+0x%" PRIx64 ", %zu page%s: refcount %d "
-			 "(idle %d), mapcount %d", c->ns[i].name,
-			 o[k].page * GUEST_PAGE, last - k + 1, last > k ? "s" : "",
-			 o[k].v.ref, ref_row_idle(row), o[k].v.mapcount);
-		if (o[k].v.order)
-			buf_addf(&text, ", order %d, pincount %d", o[k].v.order,
-				 o[k].v.pincount);
-		buf_addf(&text, ", mapping 0x%" PRIx64 ", index 0x%" PRIx64
-			 "%s\n    of ", o[k].v.mapping, o[k].v.index,
-			 o[k].v.torn ? ", changing" : "");
-		name_owner(b, i, &o[k], &text);
-		buf_addf(&text, "\n");
-		if (title.len)
-			continue;
-		name_owner(b, i, &o[k], &owner);
-		buf_addf(&title, "%s: %s: page at %s+0x%" PRIx64,
-			 off_words[off].title, owner.data, c->ns[i].name,
-			 o[k].page * GUEST_PAGE);
-		say_off(&title, off, &o[k].v, ref_row_idle(row));
-	}
-	if (!pages)
-		return;
-	if (ranges > MAX_RANGES)
-		buf_addf(&text, "and %zu ranges more\n", ranges - MAX_RANGES);
-	buf_addf(&text, "%zu page%s in all, seen %s\n", pages,
-		 pages > 1 ? "s" : "", at);
-	boot_observe(b, "census", title.data, key, text.data);
-	b->census_off |= 1u << off;
-	b->census_found = true;
-	if (!b->first_fail)
-		b->first_fail = xstrdup(title.data);
-}
-
-/* Whether a census of namespace @i can say anything. */
-static bool can_see(const struct boot *b, int i)
-{
-	return b->census && b->census->attached[i] && !b->r->blind &&
-	       b->r->calibrated[is_devdax_ns(b, i)] &&
-	       census_is_current(&b->census->ns[i]);
-}
-
-int boot_census_idle(struct boot *b, const char *at, bool unowned)
-{
-	_free_ struct outlier *o = xcalloc(MAX_OUTLIERS, sizeof(*o));
-	int i = b->now->ns, err;
-	double until = now() + boot_scaled(b, SETTLE);
-	size_t n, all;
-
-	if (!can_see(b, i))
-		return 0;
-	unowned &= !is_devdax_ns(b, i);
-	for (;;) {
-		n = look(b, i, true, unowned, o, MAX_OUTLIERS, &all);
-		if (!n || now() > until)
-			break;
-		err = vm_pump(&b->vm, 0.02);
-		if (err)
-			return err;
-	}
-	for (int off = 0; off < NR_OFF && n; off++)
-		/* Once in a case: what is left is seen at each look. */
-		if (!(b->census_off & 1u << off))
-			report_off(b, i, at, off, o, n);
-	return 0;
-}
-
 /* --- what the guest tells meanwhile ------------------------------------------- */
 
 /* What tells of files and their blocks; the live census keeps it, too. */
@@ -564,7 +315,7 @@ static void take_release(struct boot_census *c, int id)
 static void take_census(struct boot *b, struct json_object *ev)
 {
 	struct boot_census *c = b->census;
-	_free_ char *at = guest_text(ev, "at"), *when = NULL;
+	_free_ char *at = guest_text(ev, "at");
 	uint64_t page = (uint64_t)number(ev, "off") / GUEST_PAGE;
 	int i = b->now ? b->now->ns : 0;
 	struct page_view v;
@@ -588,18 +339,10 @@ static void take_census(struct boot *b, struct json_object *ev)
 	json_object_object_add(o, "index", json_object_new_int64(v.index));
 	run_log(b->r, o);
 	if (strcmp(b->now->workload, CALIBRATE) == 0) {
-		ref_row_set(&b->r->rows[is_devdax_ns(b, i)], at, &v);
+		ref_row_set(&b->r->rows[boot_is_devdax(b, i)], at, &v);
 		return;
 	}
-	if (!can_see(b, i))
-		return;
-	_free_ struct outlier *out = xcalloc(MAX_OUTLIERS, sizeof(*out));
-	size_t all, n = look(b, i, false, false, out, MAX_OUTLIERS, &all);
-
-	when = xstrfmt("at \"%s\"", at);
-	for (int off = 0; off < NR_OFF && n; off++)
-		report_off(b, i, when, off, out, n);
-	b->census_off = 0;
+	boot_census_judge(b, i, at);
 }
 
 /* How often to look while this case runs; a guest gets no more than this. */
@@ -655,7 +398,7 @@ int boot_census_owners(struct boot *b)
 	struct json_object *reply = NULL, *files, *file;
 	int err;
 
-	if (!can_see(b, b->now->ns) || is_devdax_ns(b, b->now->ns))
+	if (!boot_can_see(b, b->now->ns) || boot_is_devdax(b, b->now->ns))
 		return 0;
 	err = boot_ask(b, boot_fs_request(b, "owners", b->now), STEP_LIMIT,
 		       NULL, &reply);
@@ -703,7 +446,7 @@ void boot_census_cleaned(struct boot *b)
 void boot_census_calibrated(struct boot *b, enum case_status st)
 {
 	bool is_good = st == CASE_PASS || st == CASE_SKIP;
-	bool dax = is_devdax_ns(b, b->now->ns);
+	bool dax = boot_is_devdax(b, b->now->ns);
 	const struct ref_row *row = &b->r->rows[dax];
 	size_t next = b->r->next + 1;
 	const struct refmodel *m = ref_row_model(row);
@@ -732,7 +475,7 @@ void boot_census_calibrated(struct boot *b, enum case_status st)
 	}
 	b->r->calibrated[dax] = true;
 	for (int i = 0; i < MAX_NS; i++)
-		if (b->census->attached[i] && is_devdax_ns(b, i) == dax)
+		if (b->census->attached[i] && boot_is_devdax(b, i) == dax)
 			census_live_watch(b->census->live, i,
 					  &b->census->ns[i],
 					  ref_row_idle(row));

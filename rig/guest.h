@@ -4,7 +4,7 @@
  * calls only those above it:
  *   guest-request.c  requests, events, and the lines of host.jsonl
  *   guest-lost.c     what goes wrong, made a finding or an error
- *   guest-census.c   every struct page, before and after each case
+ *   guest-census.c, guest-leaks.c   every struct page, before and after each case
  *   guest-boot.c     a VM with its namespaces, from nothing and back
  *   guest-case.c     one case and its filesystem
  *   guest.c, guest-shell.c   all cases, or a shell
