@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Steps on two files that share extents: see reflink.h. */
 #include "workload.h"
+#include "log.h"
 #include "reflink.h"
 
 #include <linux/falloc.h>
@@ -15,6 +16,7 @@ struct side {
 	char *want;		/* shared with the peer */
 	char *map;
 	bool touched;		/* compare it after each step */
+	bool wrong, peer_wrong;	/* it was; what follows may come of it */
 	struct peer peer;
 	bool has_peer;
 };
@@ -299,11 +301,17 @@ static void compare(struct side *s, enum reflink_step after)
 
 	if (s->fd < 0)
 		return;
-	CHECK_DATA(s->fd, s->touched ? s->map : NULL, s->want, s->len,
-		   "%s after %s", s->name, names[after]);
-	if (!s->has_peer || s->len < s->full)
+	/* For the census: the blocks that a fault has given it. */
+	if (s->touched)
+		log_touched(s->map, s->len, wl->unit);
+	if (!s->wrong)
+		s->wrong = !CHECK_DATA(s->fd, s->touched ? s->map : NULL,
+				       s->want, s->len, "%s after %s", s->name,
+				       names[after]);
+	if (!s->has_peer || s->len < s->full || s->peer_wrong)
 		return;
 	bad = peer_call(&s->peer, peer_compare, s);
+	s->peer_wrong = bad;
 	CHECK(!bad, "%s in the other process after %s: %s (%#x)", s->name,
 	      names[after], bad ? "wrong data" : "right", bad ? bad - 1 : 0);
 }
