@@ -118,7 +118,7 @@ static void name_owner(struct boot *b, int i, const struct outlier *o,
 		census_inode(&c->mem, c->v, &c->layout, o->v.mapping) : 0;
 
 	if (w)
-		buf_addf(out, "%s+0x%" PRIx64 " (inode %" PRIu64 "%s)", w->file,
+		buf_addf(out, "%s+0x%" PRIx64 " (inode %" PRIu64 ")%s", w->file,
 			 w->off, w->ino, w->is_now ? "" : ", which had it last");
 	else if (ino)
 		buf_addf(out, "inode %" PRIu64 "+0x%" PRIx64, ino,
@@ -139,22 +139,22 @@ static void say_off(struct buf *out, enum off off, const struct page_view *v,
 {
 	switch (off) {
 	case OFF_MAPPING:
-		buf_addf(out, " has mapping 0x%" PRIx64, v->mapping);
+		buf_addf(out, " (0x%" PRIx64 ")", v->mapping);
 		break;
 	case OFF_INDEX:
-		buf_addf(out, " has index or share 0x%" PRIx64, v->index);
+		buf_addf(out, " (0x%" PRIx64 ")", v->index);
 		break;
 	case OFF_ORDER:
 		if (v->tail)
-			buf_addf(out, " is a tail");
+			buf_addf(out, " (a tail)");
 		else
-			buf_addf(out, " has order %d", v->order);
+			buf_addf(out, " (order %d)", v->order);
 		break;
 	case OFF_MAPPED:
-		buf_addf(out, " has mapcount %d", v->mapcount);
+		buf_addf(out, " (mapcount %d)", v->mapcount);
 		break;
 	default:
-		buf_addf(out, " counts %d, idle is %d", v->ref, idle);
+		buf_addf(out, ", counts %d, idle is %d", v->ref, idle);
 		break;
 	}
 }
@@ -166,7 +166,7 @@ static void report_off(struct boot *b, enum off off, const struct off_list *l)
 	const struct ref_row *row = boot_ref_row(b, l->ns);
 	const struct outlier *o = l->v;
 	const char *size = b->now && b->now->size ? b->now->size : "";
-	_buf_ struct buf text = {}, title = {}, owner = {};
+	_buf_ struct buf text = {}, title = {};
 	_free_ char *key = xstrfmt("census %s %s", off_words[off].key, size);
 	size_t ranges = 0, pages = 0, last = 0;
 
@@ -193,11 +193,12 @@ static void report_off(struct boot *b, enum off off, const struct off_list *l)
 		buf_addf(&text, "\n");
 		if (title.len)
 			continue;
-		name_owner(b, l->ns, &o[k], &owner);
-		buf_addf(&title, "%s: %s: page at %s+0x%" PRIx64,
-			 off_words[off].title, owner.data, c->ns[l->ns].name,
-			 o[k].page * GUEST_PAGE);
+		buf_addf(&title, "%s", off_words[off].title);
 		say_off(&title, off, &o[k].v, ref_row_idle(row));
+		buf_addf(&title, ": ");
+		name_owner(b, l->ns, &o[k], &title);
+		buf_addf(&title, ", at %s+0x%" PRIx64, c->ns[l->ns].name,
+			 o[k].page * GUEST_PAGE);
 	}
 	if (!pages)
 		return;
