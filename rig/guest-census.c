@@ -259,7 +259,8 @@ void boot_census_moment(struct boot *b, const char *kind)
 {
 	if (!b->census || !b->census->live)
 		return;
-	census_live_mark(b->census->live, kind);
+	census_live_mark(b->census->live,
+			 strcmp(kind, "census") == 0 ? "leak found" : kind);
 	census_live_frame(b->census->live);
 }
 
