@@ -12,7 +12,7 @@
 /* A page may be in use for a moment by what the kernel still has to do for
  * processes that are gone: looked at again for so long, in seconds on the
  * reference guest, before it is called a leak. */
-#define SETTLE 1.0
+#define SETTLE 0.5
 /* Pages off idle that are told of one by one, in a census. */
 #define MAX_OUTLIERS 4096
 /* Ranges of such pages that a finding lists. */
@@ -216,6 +216,15 @@ static void report_off(struct boot *b, enum off off, const struct off_list *l)
 		b->first_fail = xstrdup(title.data);
 }
 
+/* Whether anything is off in a way that this case was not told of yet. */
+static bool has_news(const struct boot *b, const struct off_list *l)
+{
+	for (size_t k = 0; k < l->n; k++)
+		if (!(b->census_off & 1u << l->v[k].off))
+			return true;
+	return false;
+}
+
 static void list_free(struct off_list *l)
 {
 	free(l->v);
@@ -239,7 +248,8 @@ int boot_census_idle(struct boot *b, const char *at, bool unowned)
 		return 0;
 	unowned &= !boot_is_devdax(b, l.ns);
 	l.v = xcalloc(MAX_OUTLIERS, sizeof(*l.v));
-	while (!err && look(b, true, unowned, &l) && now() < until)
+	while (!err && look(b, true, unowned, &l) && has_news(b, &l) &&
+	       now() < until)
 		err = vm_pump(&b->vm, 0.02);
 	if (!err)
 		report_all(b, &l);
