@@ -280,6 +280,9 @@ int boot_one_case(struct boot *b)
 	if (!err)
 		nr = reports_until(b, "end", from, &fatal);
 	if (err < 0) {
+		/* There will be no other: it is known now that nothing is. */
+		if (b->now->calibrates)
+			boot_census_calibrated(b, CASE_HANG);
 		ret = boot_lost(b, err, "a case ran");
 		if (ret)
 			return ret;

@@ -469,7 +469,8 @@ void boot_census_calibrated(struct boot *b, enum case_status st)
 		return;
 	why = is_good ? ref_row_blind(row) :
 		xstrfmt("%s did not pass: %s", b->now->name,
-			b->first_fail ? b->first_fail : "?");
+			b->first_fail ? b->first_fail :
+					"it did not come to its end");
 	if (why) {
 		go_blind(b, why);
 		return;

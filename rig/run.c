@@ -191,6 +191,7 @@ static int stage_config(struct run *r)
 		free(take_ptr(once.v));
 		once.n = 0;
 	}
+	r->chosen = r->cases.n;
 	if (r->o->census)
 		cases_calibrate(r->describe, r->o->machine, &r->cases);
 	err = check_host(r);
@@ -244,7 +245,7 @@ static int stage_dir(struct run *r)
 	info_str(r, "accel_why", r->accel.why);
 	json_object_object_add(r->info, "rerun", rerun_words(r->o));
 	json_object_object_add(r->info, "cases_chosen",
-			       json_object_new_int64(r->cases.n));
+			       json_object_new_int64(r->chosen));
 	json_object_object_add(r->info, "cases_offered",
 			       json_object_new_int64(r->offered));
 	return save_info(r);

@@ -51,6 +51,7 @@ struct run {
 	struct json_object *describe;
 	struct cases cases;
 	size_t offered;			/* cases that --all would run */
+	size_t chosen;			/* those that were asked for */
 	char *image;
 	/* What a refcount means: of fsdax pages, and of device-dax ones. */
 	struct ref_row rows[2];
