@@ -16,12 +16,16 @@ struct census_live {
 	double interval;	/* seconds from one pass to the next; 0: none */
 	unsigned int changes;	/* of the interval */
 	bool stop;
+	uint64_t frames;
+	double spent;		/* seconds */
 	const struct census_ns *ns[CENSUS_LOG_NS];
 };
 
 /* One namespace's frame, if it is still the one that was set. */
 static void sample(struct census_live *l, unsigned int i)
 {
+	double start = now();
+
 	if (!l->ns[i] || l->log.error)
 		return;
 	if (!census_is_current(l->ns[i])) {
@@ -30,6 +34,8 @@ static void sample(struct census_live *l, unsigned int i)
 		return;
 	}
 	census_log_frame(&l->log, i, l->ns[i]);
+	l->frames++;
+	l->spent += now() - start;
 }
 
 static void sample_all(struct census_live *l)
@@ -178,6 +184,15 @@ void census_live_event(struct census_live *l, unsigned int ns,
 void census_live_frame(struct census_live *l)
 {
 	sample_all(l);
+}
+
+void census_live_cost(struct census_live *l, uint64_t *frames,
+		      double *seconds)
+{
+	pthread_mutex_lock(&l->lock);
+	*frames = l->frames;
+	*seconds = l->spent;
+	pthread_mutex_unlock(&l->lock);
 }
 
 int census_live_free(struct census_live *l)

@@ -42,4 +42,9 @@ void census_live_frame(struct census_live *l);
  * fine. */
 int census_live_free(struct census_live *l);
 
+/* Frames that were taken so far, of all namespaces, and the seconds that
+ * taking and writing them took. */
+void census_live_cost(struct census_live *l, uint64_t *frames,
+		      double *seconds);
+
 #endif
