@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Programs: texts of operations, made from a seed, run by several threads, cut
+ * smaller, and printed as C. docs/programs.md has the text's form.
+ *
+ *   prog-text.c    text to steps and back
+ *   prog-gen.c     from a seed to a text
+ *   prog-model.c   what every file has to hold
+ *   prog-check.c   comparing, and naming what is found instead
+ *   prog-slots.c   files, mappings and references that steps name
+ *   prog-wait.c    the watch over what blocks, returns early or spins
+ *   prog-run.c     the threads
+ *   prog-emit.c    a program as a C file of its own
+ *   op-NAME.c      one operation each, ending in OP(...)
+ *
+ * An operation is one file. It says what its arguments are, how to run it, what
+ * it does to the model, and how it is written in C.
+ */
+#ifndef WORKLOADS_PROG_H
+#define WORKLOADS_PROG_H
+
+#include "workload.h"
+
+#include <json-c/json.h>
+#include <pthread.h>
+#include <setjmp.h>
+
+#define NR_SLOTS 8		/* of each kind that steps name */
+#define MAX_ARGS 8
+#define MAX_LANES 8
+#define MAX_STEPS 1000
+/* Files are small: what goes beyond is cut. */
+#define MAX_FILE MiB(8)
+#define MAX_IO MiB(4)
+
+/* --- operations ------------------------------------------------------------ */
+
+enum arg_type {
+	ARG_FD,		/* slot of an open file */
+	ARG_NAME,	/* of a file: a letter, 'a' is 0 */
+	ARG_MAP,	/* slot of a mapping */
+	ARG_REF,	/* slot of a reference that is held */
+	ARG_OFF,	/* bytes, a position */
+	ARG_LEN,	/* bytes, an amount */
+	ARG_NUM,	/* a small number, below @max */
+	ARG_WORD,	/* one of @words */
+};
+
+struct op_arg {
+	const char *name;
+	enum arg_type type;
+	const char *const *words;	/* NULL-terminated */
+	uint64_t max;			/* of ARG_NUM; 0: none */
+	/* For the generator: a slot that is empty, to be filled. */
+	bool fresh;
+	/* An offset or length in the mapping or the file of the slot named
+	 * last before it: in multiples of this at least (1 if 0). */
+	uint64_t align;
+};
+
+enum op_flags {
+	/* Only in programs that ask for it by name or group. */
+	OP_ASKED = 1,
+	/* All other threads stand still meanwhile ('*'). */
+	OP_ALONE = 2,
+	/* Takes the filesystem or the namespace away: the program gets one of
+	 * its own. Implies OP_ALONE. */
+	OP_OWNS_FS = 4,
+};
+
+struct lane;
+struct step;
+struct gen;
+struct emit;
+
+/* run(): nothing to act on, as when a slot is empty. */
+#define VOID (-1)
+
+struct op {
+	const char *name;
+	const char *help;
+	/* Blank-separated groups to name it by beside its own name:
+	 * "pin"	takes a reference on pages
+	 * "reflink"	makes extents shared
+	 * "layout"	frees or moves blocks, so has to wait for references
+	 * "map" "io" "mm" "admin" "background" */
+	const char *groups;
+	unsigned int weight;		/* against other operations' */
+	unsigned int on;		/* ON_*; 0 is ON_FS */
+	unsigned int flags;
+	const char *modules, *programs;	/* as a workload's */
+	struct op_arg args[MAX_ARGS];	/* ended by one without a name */
+	/*
+	 * Called when the arguments have been made up: change them as the
+	 * operation wants them and tell @g what the step does to slots and
+	 * files. false: not now. May be NULL.
+	 */
+	bool (*gen)(struct gen *g, struct step *s);
+	/* 0, an errno, or VOID. Whatever it use_*()d and whatever span it
+	 * opened ends with the step. */
+	int (*run)(struct lane *l, const struct step *s);
+	/*
+	 * The step as C: a template in which $NAME is the argument NAME (a
+	 * slot's number, a letter, a number, a word), $$ a dollar, $letter the
+	 * byte that stands for this step's data. Helpers of prog-emit.c that
+	 * it calls are blank-separated in @c_uses. For what a template cannot
+	 * say: emit().
+	 */
+	const char *c;
+	const char *c_uses;
+	void (*emit)(struct emit *e, const struct step *s);
+	/* What a right kernel does, for the C file's comment; may be NULL. */
+	const char *must;
+};
+
+#define OP(...)                                                                \
+	static const struct op this_op = { __VA_ARGS__ };                      \
+	static const struct op *const this_op_p                                \
+		__attribute__((used, section("ops"))) = &this_op
+
+/* All of them in order of name; *@n is how many. */
+const struct op *const *ops_all(size_t *n);
+const struct op *op_find(const char *name);
+/* Whether @word is its name or one of its groups. */
+bool op_is(const struct op *op, const char *word);
+unsigned int op_nr_args(const struct op *op);
+
+/* --- programs -------------------------------------------------------------- */
+
+struct step {
+	const struct op *op;
+	int thread;		/* -1: '*' */
+	unsigned int nr;	/* from 1 on; names its data */
+	uint64_t arg[MAX_ARGS];
+};
+
+struct prog {
+	char seed[48];		/* "7.23", or "" */
+	char fs[16];
+	unsigned int threads;
+	bool alone;
+	struct step *v;
+	size_t n;
+};
+
+/* 0, or -EINVAL with one line in *@why, a static buffer. */
+int prog_parse(struct prog *p, const char *text, const char **why);
+void prog_free(struct prog *p);
+/* The caller's. */
+char *prog_print(const struct prog *p);
+/* One step as its line, without a newline, into @buf. */
+const char *step_print(const struct step *s, char *buf, size_t size);
+
+/* --- making them (prog-gen.c) ------------------------------------------------ */
+
+struct gen_opts {
+	uint64_t seed;
+	unsigned int index;
+	const char *fs;
+	unsigned int threads;	/* at most */
+	char **with, **without;	/* NULL-terminated words, or NULL */
+};
+/* The first word of with/without that names nothing, or NULL. */
+const char *gen_unknown(const struct gen_opts *o);
+void gen_program(const struct gen_opts *o, struct prog *out);
+
+/* What the generator thinks that there is: right for one thread if all goes
+ * well, a guess otherwise. */
+struct gen_file {
+	bool used;
+	uint64_t size;
+	bool shared;		/* some of its extents may be */
+};
+struct gen_map {
+	int file;		/* -1: none */
+	uint64_t off, len;
+	bool private, writable, touched;
+};
+struct gen {
+	uint64_t state;
+	const struct gen_opts *o;
+	unsigned int on;
+	int fd[NR_SLOTS];	/* file, or -1 */
+	int name[NR_SLOTS];
+	struct gen_file file[64];
+	struct gen_map map[NR_SLOTS];
+	int ref[NR_SLOTS];	/* file that the reference is on, or -1 */
+	bool gate_closed, frozen;
+	struct prog *out;
+};
+uint64_t gen_u64(struct gen *g);
+/* 0 .. @n - 1. */
+unsigned int gen_below(struct gen *g, unsigned int n);
+bool gen_chance(struct gen *g, unsigned int percent);
+/* A new file behind name slot @name, or the one that is there. */
+int gen_file_of_name(struct gen *g, unsigned int name);
+/* The file behind an fd slot, or NULL. */
+struct gen_file *gen_file_of_fd(struct gen *g, uint64_t fd);
+/* A length that likes blocks and their boundaries. */
+uint64_t gen_len(struct gen *g);
+/* A position in a file of @size bytes. */
+uint64_t gen_off(struct gen *g, uint64_t size);
+
+/* --- what files hold (prog-model.c) ------------------------------------------ */
+
+/* A file, whatever names, descriptors, mappings and references it has. */
+struct ino {
+	unsigned int id;	/* 1 .. 63, names its data */
+	unsigned int uses;
+	unsigned int names;	/* of its uses those that are names */
+	uint64_t size;
+	char *data;		/* MAX_FILE bytes */
+	uint8_t *unsure;	/* one for each byte: nobody can say */
+	bool any_unsure, size_unsure;
+	uint16_t *last;		/* a page: the step that changed it last */
+	uint64_t flow;		/* bit of each file whose data may be here */
+	bool moved;		/* ... and at other offsets than it had there */
+	bool shared;		/* extents may be, or have been, shared */
+	bool poisoned;		/* MADV_HWPOISON hit it */
+	uint64_t changes;	/* counts them */
+};
+
+/* A range that a step reads or changes now. Two at a time of which one changes
+ * it leave nobody sure of what is in both. */
+struct span {
+	struct ino *ino;
+	uint64_t off, end;
+	bool write;
+	bool clash;
+	bool settled;		/* the model knows the outcome */
+	bool held;		/* a reference's: outlives its step */
+	struct span *next;
+};
+
+/* The step's word for position @off of file @ino: what its data looks like. */
+uint64_t data_word(const struct ino *ino, unsigned int step, uint64_t off);
+/* @len bytes of it at @p, for file position @off. */
+void data_fill(void *p, const struct ino *ino, unsigned int step, uint64_t off,
+	       size_t len);
+
+/* Open a span for the rest of the step. Lengths are cut at MAX_FILE. */
+struct span *will_read(struct lane *l, struct ino *ino, uint64_t off,
+		       uint64_t len);
+struct span *will_write(struct lane *l, struct ino *ino, uint64_t off,
+			uint64_t len);
+/* As will_write(), up to the end of the file, whatever its size: sizes and
+ * positions change. */
+struct span *will_change(struct lane *l, struct ino *ino, uint64_t off);
+
+/*
+ * What the step did, once it is known to have: in an open span for writing.
+ * Each makes the file longer where it reaches beyond its end, but for
+ * model_zero(). model_data() takes the bytes from @from.
+ */
+void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
+		uint64_t len);
+void model_zero(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
+void model_size(struct lane *l, struct span *sp, uint64_t size);
+/* Bytes from @off on go, or @len bytes of zeroes come, and what follows moves. */
+void model_collapse(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
+void model_insert(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
+/* @src is open for reading or writing. Shared: by reflink. */
+void model_copy(struct lane *l, struct span *dst, uint64_t doff,
+		struct span *src, uint64_t soff, uint64_t len, bool shared);
+void model_swap(struct lane *l, struct span *a, uint64_t aoff, struct span *b,
+		uint64_t boff, uint64_t len);
+/* Nothing was changed after all, or nobody knows what was. */
+void model_nothing(struct span *sp);
+void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
+
+/* --- comparing (prog-check.c) ------------------------------------------------- */
+
+/*
+ * @n bytes at @got are what @view ("read(2)", "a shared mapping", "a pipe")
+ * has of @ino from @off on; @sp is open for reading. What is wrong is a
+ * finding, once a file and view. Beyond the end of file nothing is compared.
+ */
+void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
+		size_t n, const char *view);
+/* How many bytes a read of @want bytes at @off has to give: a finding when
+ * it gave @got. */
+void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
+		 uint64_t got);
+/* All files by read(2), all mappings, against the model; where nobody was sure,
+ * the model takes what read(2) says. No other thread runs. */
+void check_all(struct lane *l);
+/* The call failed in a way that no right kernel would: EIO, EUCLEAN and the
+ * like, unless something poisoned the file. */
+void check_error(struct lane *l, struct ino *ino, int err);
+/* A fault gave SIGBUS at file position @off, which is inside the file. */
+void check_sigbus(struct lane *l, struct span *sp, uint64_t off);
+
+/* A finding; @detail (or NULL) is put. @kind: "data" or "waiting". */
+void finding(const char *kind, const char *key, const char *title,
+	     const char *text, struct json_object *detail);
+
+/* --- slots (prog-slots.c) ------------------------------------------------------ */
+
+struct file {			/* an open one */
+	int fd;			/* -1: the slot is empty */
+	struct ino *ino;
+	unsigned int users;
+	bool direct, append, readonly;
+};
+
+struct map {
+	char *p;		/* NULL: the slot is empty */
+	size_t len;
+	uint64_t off;		/* in the file */
+	struct ino *ino;
+	int prot;
+	bool private, sync;
+	unsigned int users;
+	/* A private one: pages that were stored to, and what they hold. */
+	uint8_t *own;		/* 0: the file's, 1: ours, 2: nobody can say */
+	char *copy;
+};
+
+/* Something that holds references on pages of a file until it is let go. */
+struct hold {
+	bool used;
+	unsigned int id;	/* never used again */
+	const char *kind;	/* "vmsplice", as findings say */
+	struct ino *ino;
+	uint64_t off, len;	/* in the file, whole pages */
+	bool on_device;		/* a page of the device, not a copy or a hole's */
+	bool detached;		/* not the file's any more, or not for sure */
+	bool held, releasing;
+	uint64_t changes;	/* ino->changes when it was taken */
+	int log;		/* log_hold()'s */
+	struct span *span;	/* its own, when something writes through it */
+	/* Let go, and compare what came through it. Called once, without locks,
+	 * by any thread. */
+	void (*release)(struct lane *l, struct hold *h);
+	int fds[4];
+	void *p;
+	uint64_t n;
+};
+
+/* The slot's, until the step ends; NULL when it is empty. */
+struct file *use_fd(struct lane *l, uint64_t slot);
+struct map *use_map(struct lane *l, uint64_t slot);
+/* An empty slot for this step to fill, or NULL. */
+struct file *fresh_fd(struct lane *l, uint64_t slot);
+struct map *fresh_map(struct lane *l, uint64_t slot);
+/* For closing or unmapping: nobody else uses it, or NULL. */
+struct file *last_fd(struct lane *l, uint64_t slot);
+/* As it is mapped at the address that belongs to the slot. */
+void *map_address(uint64_t slot);
+/* The slot is filled (@ino gets one more use), or emptied. */
+void fill_fd(struct lane *l, struct file *f, int fd, struct ino *ino);
+void fill_map(struct lane *l, struct map *m, const struct map *with);
+void empty_fd(struct lane *l, struct file *f);
+void empty_map(struct lane *l, struct map *m);
+
+/* The path of a name slot ("a"), and the file it names, with one more use for
+ * the step; NULL: there is none. */
+const char *name_path(uint64_t slot);
+struct ino *use_name(struct lane *l, uint64_t slot);
+/* It names @ino from now on (NULL: nothing); returns what it named. */
+void name_set(struct lane *l, uint64_t slot, struct ino *ino);
+/* A new file, empty, with one use for the step. */
+struct ino *ino_new(struct lane *l);
+
+/* Space for a reference, or NULL: the slot is taken. Then, when it is held,
+ * ref_held(), or ref_none() when it could not be taken. The pages are those at
+ * @off of @m, mapped now. */
+struct hold *fresh_ref(struct lane *l, uint64_t slot, const char *kind,
+		       struct map *m, uint64_t off, uint64_t len);
+void ref_held(struct lane *l, struct hold *h);
+void ref_none(struct lane *l, struct hold *h);
+/* The one in the slot, for this thread to release; NULL when it is empty, or
+ * somebody else does. */
+struct hold *take_ref(struct lane *l, uint64_t slot);
+void ref_release(struct lane *l, struct hold *h);
+/* What came through @h, which is read only: compare it. */
+void ref_check(struct lane *l, struct hold *h, const void *got, size_t len);
+
+/* Copy into or out of a mapping, or a load of one byte each page (@buf NULL):
+ * 0, or the signal that it gave. *@done bytes were copied by then. */
+int map_copy_in(char *to, const void *from, size_t len, size_t *done);
+int map_copy_out(void *to, const char *from, size_t len, size_t *done);
+
+/* --- waiting (prog-wait.c) ------------------------------------------------------ */
+
+/*
+ * The step frees or moves these blocks of the file: it has to wait for the
+ * references that are held on them. To be called before the system call. A
+ * step that returns 0 while one of them is still held is a finding.
+ */
+void will_free(struct lane *l, struct ino *ino, uint64_t off, uint64_t len);
+
+/* What can be undone for steps that wait, and is when they wait for long: a
+ * closed gate, a frozen filesystem. @undo is called once, by any thread; NULL:
+ * it was undone. */
+void obstacle_set(const char *what, void (*undo)(void));
+
+/* --- running (prog-run.c) -------------------------------------------------------- */
+
+struct lane {
+	int nr;			/* -1: the one that watches */
+	pthread_t thread;
+	pid_t tid;
+	const struct step *volatile step;	/* NULL: it stands still */
+	volatile uint64_t steps_begun;
+	volatile bool in_step;
+	char *buf;		/* MAX_IO bytes, for the step's data */
+	struct span *spans;
+	struct file *files[4];
+	struct map *maps[4];
+	struct ino *inos[6];
+	unsigned int nr_files, nr_maps, nr_inos;
+	unsigned int must[NR_SLOTS];	/* ids of holds that it must wait for */
+	unsigned int nr_must;
+};
+
+struct exec {
+	const struct prog *prog;
+	pthread_mutex_t lock;	/* of all below, never held over a wait */
+	struct file files[NR_SLOTS];
+	struct map maps[NR_SLOTS];
+	struct hold holds[NR_SLOTS];
+	struct ino *names[NR_SLOTS];
+	struct ino inos[64];
+	struct span *spans;
+	struct lane lanes[MAX_LANES + 1];
+	unsigned int nonce, hold_ids;
+	bool poisoned;		/* something was */
+};
+extern struct exec *ex;
+
+/* The program @text as a case; ends the process. */
+void prog_run(const char *text);
+
+/* --- as C (prog-emit.c) ------------------------------------------------------------ */
+
+/* A line of the C file, at the step's place. */
+void emit_line(struct emit *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A helper of prog-emit.c's table is called. */
+void emit_uses(struct emit *e, const char *helpers);
+/* The byte that stands for the step's data: 'A' .. */
+char emit_letter(const struct step *s);
+/* The whole file, the caller's. @finding may be NULL. */
+char *prog_emit(const struct prog *p, struct json_object *finding);
+
+#endif
