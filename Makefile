@@ -42,7 +42,7 @@ all: $(rig_bin) build/rig-agent build/rig-init
 
 $(rig_bin): $(host_obj)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lpthread
+	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lm -lpthread
 
 # The agent is never built with a sanitizer: it is PID 2 of somebody's guest.
 build/rig-agent: $(agent_src:%.c=build/%.o)
@@ -61,7 +61,7 @@ $(O)/%.o: %.c
 
 $(O)/tests/%: $(O)/tests/%.o $(host_lib_obj)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lcmocka -lpthread
+	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lcmocka -lm -lpthread
 
 # The one file of the agent's with tests of its own.
 $(O)/tests/test-btf: $(O)/guest/btf.o
@@ -125,6 +125,7 @@ fuzz_src_scan := $(wildcard rig/scan*.c) \
 fuzz_src_census-log := $(addprefix rig/,census-log-read.c census-log-runs.c \
 			 util.c progress.c)
 fuzz_src_btf := guest/btf.c
+fuzz_src_minimize-text := $(addprefix rig/,minimize-text.c util.c progress.c)
 fuzz_src_pfn-info = $(fuzz_gmem)
 fuzz_src_vmcoreinfo = $(fuzz_gmem)
 fuzz_src_page-layout = $(fuzz_gmem)

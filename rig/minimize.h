@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Minimising: from a program that shows a finding to the smallest one that
+ * still does. Each file calls only those above it:
+ *   minimize-text.c     a program as lines that can be dropped and edited
+ *   minimize-rate.c     runs and hits: how sure one may be of what
+ *   minimize-journal.c  every run of a candidate, on the disk before it counts
+ *   minimize-judge.c    candidates to verdicts, with as many runs as it takes
+ *   minimize-search.c   which candidates, in which order
+ *   minimize-hit.c      a case's logs to "shows the finding" or not
+ *   minimize-vm.c       candidates run in VMs
+ *   cmd-minimize.c      the command
+ * None of them knows an operation: a step is a line, whatever it says.
+ */
+#ifndef RIG_MINIMIZE_H
+#define RIG_MINIMIZE_H
+
+#include "util.h"
+
+#include <json-c/json.h>
+
+/* --- minimize-text.c ------------------------------------------------------- */
+
+struct ptext_step {
+	int thread;		/* -1: '*', all others stand still */
+	char *what;		/* "pwrite fd=0 off=0x1000 len=0x2000" */
+};
+
+struct ptext {
+	struct strv head;	/* header lines but those below */
+	bool alone;
+	struct ptext_step *v;
+	size_t n;
+};
+#define _ptext_ __cleanup(ptext_free)
+
+/* Comments and blank lines go. 0, or -EINVAL with *@line the one (from 1 on)
+ * that is neither header nor step; 0: it is empty, or holds a NUL. @out is
+ * freed by the caller either way. */
+int ptext_parse(const char *text, size_t len, struct ptext *out,
+		unsigned int *line);
+/* Threads are numbered anew from 0 on, without gaps. The caller's. */
+char *ptext_print(const struct ptext *p);
+void ptext_copy(struct ptext *to, const struct ptext *from);
+void ptext_free(struct ptext *p);
+
+/* Steps [@from, @to) go. */
+void ptext_cut(struct ptext *p, size_t from, size_t to);
+/* All steps of @thread go. */
+void ptext_cut_thread(struct ptext *p, int thread);
+/* Distinct threads, '*' not counted; @of (or NULL) gets them, ascending, of
+ * room for p->n. */
+size_t ptext_threads(const struct ptext *p, int *of);
+
+enum ptext_order { ORDER_TEXT, ORDER_BEFORE, ORDER_AFTER, NR_ORDERS };
+/*
+ * The steps of @from become @into's: where they stand in the text, or, between
+ * two '*' each, all before or all after those of @into.
+ */
+void ptext_merge(struct ptext *p, int from, int into, enum ptext_order order);
+
+/* Number @nth of step @i, of those that hold a size or a position (off, len,
+ * size, to, n): whether there is one. @count: it is a count, no bytes. */
+bool ptext_number(const struct ptext *p, size_t i, size_t nth, uint64_t *value,
+		  bool *count);
+void ptext_set_number(struct ptext *p, size_t i, size_t nth, uint64_t value);
+
+/* --- minimize-rate.c ------------------------------------------------------- */
+
+struct rate {
+	unsigned int runs, hits;
+};
+/* The 95 % confidence interval of Clopper and Pearson. */
+void rate_bounds(struct rate r, double *low, double *high);
+/* Runs in which what hits at @rate is missed with at most RATE_MISS. At most
+ * RATE_TRIES, for a rate of next to nothing. */
+unsigned int rate_tries(double rate);
+#define RATE_MISS 0.02
+#define RATE_TRIES 200
+
+/* --- minimize-journal.c ---------------------------------------------------- */
+
+/*
+ * What came of every run of a candidate, in the order they ended: a line
+ * {"hash", "hit", "seconds"} each, after a first one that says what for.
+ */
+struct journal {
+	int fd;
+	off_t len;		/* bytes that are whole lines */
+	struct journal_entry {
+		char hash[17];
+		bool *hit;
+		size_t n;
+	} *v;
+	size_t n;
+	struct rate all;	/* of all candidates together */
+	double seconds;		/* that they took, one after the other */
+};
+#define JOURNAL_INIT { .fd = -1 }
+#define _journal_ __cleanup(journal_close)
+
+/*
+ * Open or begin one; a last line that was not written whole is cut off. @what
+ * says what it is for, in one line. 0, or -errno: -EEXIST when it is for
+ * something else, -EBUSY when another rig writes to it, -EINVAL when it is no
+ * journal.
+ */
+int journal_open(struct journal *j, const char *path, const char *what);
+/* On the disk when this returns 0, else -errno and it is as if never run. */
+int journal_add(struct journal *j, const char *hash, bool hit, double seconds);
+/* Outcomes of @hash so far, *@n of them; valid until the next journal_add(). */
+const bool *journal_get(const struct journal *j, const char *hash, size_t *n);
+void journal_close(struct journal *j);
+
+/* --- minimize-judge.c ------------------------------------------------------ */
+
+struct outcome {
+	char hash[17];
+	bool hit;
+	double seconds;
+};
+
+/* Whatever runs candidates, @jobs of them at a time. */
+struct runner {
+	unsigned int jobs;
+	/* Begin one run of @text. 0 or -errno. */
+	int (*start)(void *arg, const char *text, const char *hash);
+	/* Wait for the end of any run that was begun. 0, or -errno: -EINTR
+	 * when it is time to stop. */
+	int (*wait)(void *arg, struct outcome *out);
+	void *arg;
+};
+
+struct judge {
+	struct journal *journal;
+	const struct runner *runner;
+	unsigned int tries;	/* runs without a hit that refute a candidate */
+	unsigned int fixed;	/* the user's own number of them, or 0 */
+	char (*flying)[17];	/* what runs, by hash */
+	size_t nr_flying;
+};
+
+/*
+ * The first of @n candidates that hits within g->tries runs: its index, @n when
+ * none does, or -errno of runner and journal. What it returns depends on the
+ * outcomes of each candidate's runs alone, not on which of them ends first.
+ */
+ssize_t judge_first(struct judge *g, char *const *texts, size_t n);
+/*
+ * How often @text hits, which it has done: by the runs after its first hit,
+ * @least of them, more when one missed. 0 or -errno.
+ */
+int judge_rate(struct judge *g, const char *text, unsigned int least,
+	       struct rate *out);
+#define RATE_FIRST 8	/* @least for the original */
+/* Run @text until it hits, for @most runs: 1, 0 when it did not, or -errno. */
+int judge_shows(struct judge *g, const char *text, unsigned int most);
+/* Set g->tries for candidates of something that hits at this rate: none that
+ * keeps the rate, or, when @thorough, half of it, is missed with more than
+ * RATE_MISS. Where it never missed, one miss refutes. */
+void judge_by(struct judge *g, struct rate of, bool thorough);
+void judge_free(struct judge *g);
+
+/* --- minimize-search.c ----------------------------------------------------- */
+
+struct search {
+	struct judge *judge;
+	/* @p is smaller than the last; a hit proves it. 0 or -errno. */
+	int (*better)(void *arg, const struct ptext *p);
+	void *arg;
+	/* for who looks on: how often all of it was gone over, and how often
+	 * what is gone over now hits */
+	unsigned int passes;
+	struct rate rate;
+};
+
+/*
+ * Make @p, which has been seen to hit, as small as it gets: no thread, no step
+ * and no range of steps that was tried can go, and no number be simpler. 0, or
+ * -errno of judge and @better, with @p the smallest by then. What is tried
+ * follows from the outcomes of runs alone.
+ */
+int search_run(struct search *s, struct ptext *p);
+
+#endif
