@@ -138,6 +138,7 @@ const char *cmd_run(struct json_object *req, struct json_object *reply)
 	c.scale = req_num(req, "scale", 1);
 	c.seed = req_num(req, "seed", 1);
 	c.census = req_is(req, "census");
+	c.program = words_of(req, "program");
 	c.dir = "/";
 	/* A WARN_ONCE that an earlier case set off speaks up again. */
 	write_small("/sys/kernel/debug/clear_warn_once", "1");

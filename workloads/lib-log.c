@@ -360,6 +360,17 @@ static size_t mapped_pages(uintptr_t p, size_t len, size_t step,
 	return n;
 }
 
+int64_t log_page(int pagemap, const void *p)
+{
+	uint64_t e, dev;
+
+	if (!data_size || pread(pagemap, &e, 8, (uintptr_t)p / PAGE * 8) != 8 ||
+	    !(e >> 63))
+		return -1;
+	dev = (e & ((1ull << 55) - 1)) * PAGE - data_start;
+	return dev < data_size ? (int64_t)dev : -1;
+}
+
 static bool was_touched(const struct run_of *x)
 {
 	for (size_t i = 0; i < ARRAY_LEN(touched); i++) {
@@ -433,6 +444,30 @@ int log_hold(const char *kind, const void *p, size_t len)
 	json_object_object_add(o, "extents", list);
 	log_send(o);
 	errno = saved;
+	return id;
+}
+
+int log_hold_pages(const char *kind, const int64_t *dev, size_t n)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	int id;
+
+	log_lock(&log_shared->lock);
+	id = ++log_shared->hold_id;
+	pthread_mutex_unlock(&log_shared->lock);
+	put_str(o, "ev", "hold");
+	put_num(o, "id", id);
+	put_str(o, "kind", kind);
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *e = json_object_new_array();
+
+		json_object_array_add(e, json_object_new_int64(dev[i]));
+		json_object_array_add(e, json_object_new_int64(PAGE));
+		json_object_array_add(list, e);
+	}
+	json_object_object_add(o, "extents", list);
+	log_send(o);
 	return id;
 }
 

@@ -218,17 +218,18 @@ struct ino {
 	bool shared;		/* extents may be, or have been, shared */
 	bool poisoned;		/* MADV_HWPOISON hit it */
 	uint64_t changes;	/* counts them */
+	unsigned int told;	/* bits of views that a finding was made of */
 };
 
 /* A range that a step reads or changes now. Two at a time of which one changes
  * it leave nobody sure of what is in both. */
 struct span {
+	struct lane *lane;	/* NULL: a reference's */
 	struct ino *ino;
 	uint64_t off, end;
 	bool write;
 	bool clash;
 	bool settled;		/* the model knows the outcome */
-	bool held;		/* a reference's: outlives its step */
 	struct span *next;
 };
 
@@ -266,6 +267,8 @@ void model_swap(struct lane *l, struct span *a, uint64_t aoff, struct span *b,
 		uint64_t boff, uint64_t len);
 /* Nothing was changed after all, or nobody knows what was. */
 void model_nothing(struct span *sp);
+/* What @from holds is about to be in @to, too. */
+void will_flow(struct ino *to, const struct ino *from);
 void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
 
 /* --- comparing (prog-check.c) ------------------------------------------------- */
@@ -300,6 +303,7 @@ struct file {			/* an open one */
 	int fd;			/* -1: the slot is empty */
 	struct ino *ino;
 	unsigned int users;
+	bool closing;
 	bool direct, append, readonly;
 };
 
@@ -311,6 +315,7 @@ struct map {
 	int prot;
 	bool private, sync;
 	unsigned int users;
+	bool gone;		/* unmapped; empty when nobody uses it */
 	/* A private one: pages that were stored to, and what they hold. */
 	uint8_t *own;		/* 0: the file's, 1: ours, 2: nobody can say */
 	char *copy;
@@ -323,11 +328,12 @@ struct hold {
 	const char *kind;	/* "vmsplice", as findings say */
 	struct ino *ino;
 	uint64_t off, len;	/* in the file, whole pages */
-	bool on_device;		/* a page of the device, not a copy or a hole's */
+	int64_t dev[16];	/* the device's pages, at most so many */
+	unsigned int nr_dev;	/* 0: copies, or a hole's page, or unknown */
 	bool detached;		/* not the file's any more, or not for sure */
 	bool held, releasing;
 	uint64_t changes;	/* ino->changes when it was taken */
-	int log;		/* log_hold()'s */
+	int log;		/* its number in the host's log, or 0 */
 	struct span *span;	/* its own, when something writes through it */
 	/* Let go, and compare what came through it. Called once, without locks,
 	 * by any thread. */
@@ -343,7 +349,8 @@ struct map *use_map(struct lane *l, uint64_t slot);
 /* An empty slot for this step to fill, or NULL. */
 struct file *fresh_fd(struct lane *l, uint64_t slot);
 struct map *fresh_map(struct lane *l, uint64_t slot);
-/* For closing or unmapping: nobody else uses it, or NULL. */
+/* For closing: nobody else uses it, or NULL. A mapping may go while others use
+ * it: its address is not used again before they are done. */
 struct file *last_fd(struct lane *l, uint64_t slot);
 /* As it is mapped at the address that belongs to the slot. */
 void *map_address(uint64_t slot);
@@ -359,8 +366,15 @@ const char *name_path(uint64_t slot);
 struct ino *use_name(struct lane *l, uint64_t slot);
 /* It names @ino from now on (NULL: nothing); returns what it named. */
 void name_set(struct lane *l, uint64_t slot, struct ino *ino);
+/* Held by whoever makes, removes or moves names, over its system call, so that
+ * the model has them in the same order. */
+extern pthread_mutex_t names_lock;
 /* A new file, empty, with one use for the step. */
 struct ino *ino_new(struct lane *l);
+
+/* Whether the file goes with the one descriptor, mapping or name that this step
+ * is about to take away: nothing else has it but references. */
+bool ino_ends(struct lane *l, struct ino *ino);
 
 /* Space for a reference, or NULL: the slot is taken. Then, when it is held,
  * ref_held(), or ref_none() when it could not be taken. The pages are those at
@@ -405,13 +419,13 @@ struct lane {
 	volatile uint64_t steps_begun;
 	volatile bool in_step;
 	char *buf;		/* MAX_IO bytes, for the step's data */
-	struct span *spans;
 	struct file *files[4];
 	struct map *maps[4];
 	struct ino *inos[6];
 	unsigned int nr_files, nr_maps, nr_inos;
 	unsigned int must[NR_SLOTS];	/* ids of holds that it must wait for */
 	unsigned int nr_must;
+	double patience;	/* seconds that the step may sleep for */
 };
 
 struct exec {
@@ -425,6 +439,8 @@ struct exec {
 	struct span *spans;
 	struct lane lanes[MAX_LANES + 1];
 	unsigned int nonce, hold_ids;
+	/* What steps came to, for the last word. */
+	unsigned int nr_void, nr_failed, nr_waited;
 	bool poisoned;		/* something was */
 };
 extern struct exec *ex;
@@ -437,7 +453,8 @@ void prog_run(const char *text);
 /* A line of the C file, at the step's place. */
 void emit_line(struct emit *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* A helper of prog-emit.c's table is called. */
+/* As .c and .c_uses say. */
+void emit_c(struct emit *e, const struct step *s, const char *c);
 void emit_uses(struct emit *e, const char *helpers);
 /* The byte that stands for the step's data: 'A' .. */
 char emit_letter(const struct step *s);

@@ -90,6 +90,7 @@ struct wl_case {
 				 * slowness against the reference */
 	unsigned int seed;	/* differs for each repetition of a case */
 	bool census;		/* the host reads struct pages */
+	const char *program;	/* the text to run, of workload "program" */
 };
 extern const struct wl_case *wl;
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A program runs: a thread for each of its threads, and this one to watch them.
+ * Between two '*' steps threads run freely; such a step is run by the first
+ * one, with all others standing still.
+ */
+#include "prog-internal.h"
+#include "log.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+
+struct exec *ex;
+
+/* The steps from @from to before @to are to be run by whom they belong to. */
+static struct phase {
+	pthread_mutex_t lock;
+	pthread_cond_t begins, ended;
+	unsigned int nr;
+	size_t from, to;
+	unsigned int running;
+	bool last;		/* and then the end */
+} phase;
+
+static void run_step(struct lane *l, const struct step *s)
+{
+	int err;
+
+	l->step = s;
+	l->patience = 0;
+	l->steps_begun++;
+	l->in_step = true;
+	err = s->op->run(l, s);
+	step_waited(l, err);
+	step_ends(l, err);
+	l->in_step = false;
+	l->step = NULL;
+	if (err == VOID)
+		__atomic_add_fetch(&ex->nr_void, 1, __ATOMIC_RELAXED);
+	else if (err)
+		__atomic_add_fetch(&ex->nr_failed, 1, __ATOMIC_RELAXED);
+}
+
+/* All that is held is let go, all is compared once more, and closed. */
+static void run_end(struct lane *l)
+{
+	l->step = NULL;
+	l->steps_begun++;
+	l->in_step = true;
+	obstacles_undo();
+	release_all(l, NULL);
+	step_ends(l, 0);
+	check_all(l);
+	step_ends(l, 0);
+	empty_all(l);
+	l->in_step = false;
+}
+
+static void *lane_main(void *arg)
+{
+	struct lane *l = arg;
+	unsigned int seen = 0;
+
+	l->tid = syscall(SYS_gettid);
+	for (;;) {
+		size_t from, to;
+		bool last;
+
+		pthread_mutex_lock(&phase.lock);
+		while (phase.nr == seen)
+			pthread_cond_wait(&phase.begins, &phase.lock);
+		seen = phase.nr;
+		from = phase.from;
+		to = phase.to;
+		last = phase.last;
+		pthread_mutex_unlock(&phase.lock);
+		for (size_t i = from; i < to; i++) {
+			const struct step *s = &ex->prog->v[i];
+
+			if (s->thread == l->nr || (s->thread < 0 && !l->nr))
+				run_step(l, s);
+		}
+		if (last && !l->nr)
+			run_end(l);
+		pthread_mutex_lock(&phase.lock);
+		if (--phase.running == 0)
+			pthread_cond_signal(&phase.ended);
+		pthread_mutex_unlock(&phase.lock);
+	}
+	return NULL;
+}
+
+/* Run one, and watch until it is over. */
+static void run_phase(struct lane *watcher, size_t from, size_t to, bool last)
+{
+	pthread_mutex_lock(&phase.lock);
+	phase.from = from;
+	phase.to = to;
+	phase.last = last;
+	phase.running = ex->prog->threads;
+	phase.nr++;
+	pthread_cond_broadcast(&phase.begins);
+	while (phase.running) {
+		struct timespec ts;
+
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		ts.tv_nsec += 10 * 1000 * 1000;
+		ts.tv_sec += ts.tv_nsec / 1000000000;
+		ts.tv_nsec %= 1000000000;
+		if (pthread_cond_timedwait(&phase.ended, &phase.lock, &ts)) {
+			pthread_mutex_unlock(&phase.lock);
+			watch(watcher);
+			pthread_mutex_lock(&phase.lock);
+		}
+	}
+	pthread_mutex_unlock(&phase.lock);
+}
+
+/* Where a phase that begins at @from ends: '*' steps are one each. */
+static size_t phase_end(const struct prog *p, size_t from)
+{
+	size_t to = from;
+
+	if (to < p->n && p->v[to].thread < 0)
+		return to + 1;
+	while (to < p->n && p->v[to].thread >= 0)
+		to++;
+	return to;
+}
+
+/* The device is one file that is always there, and holds what it did. */
+static void make_device(struct lane *l)
+{
+	struct ino *ino = ino_new(l);
+	int fd = SAFE(open(wl->dev, O_RDWR | O_CLOEXEC));
+	char *p = SAFE(mmap(map_address(0), MAX_FILE, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_FIXED, fd, 0));
+
+	memset(p, 0, MAX_FILE);
+	SAFE(munmap(p, MAX_FILE));
+	close(fd);
+	ino->size = MAX_FILE;
+	name_set(l, 0, ino);
+	step_ends(l, 0);
+}
+
+static void start_lanes(unsigned int n)
+{
+	pthread_condattr_t attr;
+	pthread_attr_t small;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&phase.ended, &attr);
+	pthread_cond_init(&phase.begins, NULL);
+	pthread_mutex_init(&phase.lock, NULL);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, KiB(256));
+	for (unsigned int i = 0; i < n; i++) {
+		struct lane *l = &ex->lanes[i];
+
+		l->nr = i;
+		l->buf = buffer(MAX_IO);
+		errno = pthread_create(&l->thread, &small, lane_main, l);
+		if (errno)
+			BROKEN("cannot start a thread: %s", strerror(errno));
+	}
+}
+
+void prog_run(const char *text)
+{
+	static struct exec exec;
+	static struct prog prog;
+	struct lane *watcher = &exec.lanes[MAX_LANES];
+	const char *why;
+
+	if (prog_parse(&prog, text, &why) < 0)
+		BROKEN("the program: %s", why);
+	ex = &exec;
+	ex->prog = &prog;
+	ex->nonce = wl->seed % 255 + 1;
+	pthread_mutex_init(&ex->lock, NULL);
+	slots_init();
+	watcher->nr = -1;
+	watcher->buf = buffer(MAX_IO);
+	if (!wl->mnt)
+		make_device(watcher);
+	start_lanes(prog.threads);
+	for (size_t from = 0, to; from < prog.n; from = to) {
+		to = phase_end(&prog, from);
+		run_phase(watcher, from, to, false);
+	}
+	run_phase(watcher, prog.n, prog.n, true);
+	PASS("%zu steps: %u found nothing to act on, %u failed, %u waited for a reference",
+	     prog.n, ex->nr_void, ex->nr_failed, ex->nr_waited);
+	_exit(0);
+}

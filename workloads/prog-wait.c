@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Waiting: a step that frees blocks has to wait for the references on them, and
+ * for nothing else. One that sleeps is given what it waits for, reference by
+ * reference, and then has to go on; one that burns a CPU does not wait.
+ */
+#include "prog-internal.h"
+#include "guest/agent.h"
+
+/* Asleep for this long without a break is blocked, in scaled seconds: many
+ * times what a lock or a journal commit takes here. */
+#define SETTLE 0.06
+/* What was freed goes on within this. */
+#define LIMIT 5.0
+/* CPU seconds that no step has use for. */
+#define SPIN 2.0
+
+/* --- what must wait ------------------------------------------------------------- */
+
+static bool is_in(const struct hold *h, const struct ino *ino, uint64_t off,
+		  uint64_t end)
+{
+	return h->used && h->held && h->ino == ino && h->off < end &&
+	       off < h->off + h->len;
+}
+
+void will_free(struct lane *l, struct ino *ino, uint64_t off, uint64_t len)
+{
+	uint64_t end = len < MAX_FILE - off ? off + len : MAX_FILE;
+
+	pthread_mutex_lock(&ex->lock);
+	for (int i = 0; i < NR_SLOTS; i++) {
+		const struct hold *h = &ex->holds[i];
+
+		if (is_in(h, ino, off, end) && !h->releasing && !h->detached &&
+		    h->nr_dev && l->nr_must < NR_SLOTS)
+			l->must[l->nr_must++] = h->id;
+	}
+	pthread_mutex_unlock(&ex->lock);
+}
+
+static void tell_early(struct lane *l, const struct hold *h)
+{
+	const char *op = l->step->op->name;
+	struct json_object *d = json_object_new_object();
+	char key[120], title[200], line[400], text[800];
+
+	snprintf(key, sizeof(key), "%s early %s", wl->fs, op);
+	snprintf(title, sizeof(title), "%s on %s returns while a reference is held on a page that it frees (%s)",
+		 op, wl->fs, h->kind);
+	snprintf(text, sizeof(text), "%s\nstep %u: %s\nthe reference is on file %u from %#llx on, %#llx bytes; the device's page at %#llx\n",
+		 title, l->step->nr, step_print(l->step, line, sizeof(line)),
+		 h->ino->id, (unsigned long long)h->off,
+		 (unsigned long long)h->len, (unsigned long long)h->dev[0]);
+	put_str(d, "what", "early");
+	put_str(d, "kind", h->kind);
+	put_num(d, "step", l->step->nr);
+	finding("waiting", key, title, text, d);
+}
+
+void step_waited(struct lane *l, int err)
+{
+	bool told = false;
+
+	if (!l->nr_must)
+		return;
+	pthread_mutex_lock(&ex->lock);
+	for (int i = 0; i < NR_SLOTS && !err; i++) {
+		struct hold *h = &ex->holds[i];
+
+		for (unsigned int k = 0; k < l->nr_must; k++) {
+			if (!h->used || h->id != l->must[k] || h->releasing)
+				continue;
+			if (!told)
+				tell_early(l, h);
+			told = h->detached = true;
+		}
+	}
+	l->nr_must = 0;
+	pthread_mutex_unlock(&ex->lock);
+}
+
+/* --- obstacles -------------------------------------------------------------------- */
+
+static struct obstacle {
+	const char *what;
+	void (*undo)(void);
+} obstacles[8];
+
+void obstacle_set(const char *what, void (*undo)(void))
+{
+	struct obstacle *free_one = NULL;
+
+	pthread_mutex_lock(&ex->lock);
+	for (int i = 0; i < 8; i++) {
+		if (!obstacles[i].undo)
+			free_one = &obstacles[i];
+		else if (strcmp(obstacles[i].what, what) == 0)
+			obstacles[i].undo = NULL;
+	}
+	if (undo && free_one)
+		*free_one = (struct obstacle){ what, undo };
+	pthread_mutex_unlock(&ex->lock);
+}
+
+unsigned int obstacles_undo(void)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < 8; i++) {
+		void (*undo)(void);
+
+		pthread_mutex_lock(&ex->lock);
+		undo = obstacles[i].undo;
+		obstacles[i].undo = NULL;
+		pthread_mutex_unlock(&ex->lock);
+		if (undo) {
+			undo();
+			n++;
+		}
+	}
+	return n;
+}
+
+/* --- watching ------------------------------------------------------------------------ */
+
+struct watched {
+	uint64_t begun;
+	double since;		/* the step began, or was freed */
+	double asleep;		/* since then, or 0 */
+	unsigned long ticks, ticks_begun;
+	bool spun;
+	enum { ITS_FILES, ALL, NOTHING_LEFT } next;
+};
+static struct watched watched[MAX_LANES];
+
+static char state_of(pid_t tid, unsigned long *ticks)
+{
+	unsigned long ut = 0, st = 0;
+	char path[64], buf[512], *p, c = '?';
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	if (read_small(path, buf, sizeof(buf)) < 0)
+		return '?';
+	p = strrchr(buf, ')');
+	if (p)
+		sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+		       &c, &ut, &st);
+	*ticks = ut + st;
+	return c;
+}
+
+/* Where it is in the kernel: the first function that tells more than that it
+ * sleeps. */
+static void where_is(pid_t tid, char *fn, size_t size, char *stack,
+		     size_t stack_size)
+{
+	static const char *const dull[] = {
+		"__schedule", "schedule", "schedule_timeout", "io_schedule",
+		"schedule_preempt_disabled", "rwsem_down_write_slowpath",
+		"rwsem_down_read_slowpath", "down_write", "down_read",
+		"wait_for_completion", "__wait_for_common", "__mutex_lock",
+		"mutex_lock", "__wait_var_event", "preempt_schedule_common",
+		"__cond_resched", "down_write_killable", "msleep",
+		"___down_common", "percpu_rwsem_wait", "__percpu_down_read",
+	};
+	char path[64], name[64], *save, *line, *copy;
+
+	snprintf(fn, size, "?");
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stack", tid);
+	if (read_small(path, stack, stack_size) < 0)
+		*stack = '\0';
+	copy = strdup(stack);
+	for (line = strtok_r(copy, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		size_t i;
+
+		if (sscanf(line, "[<%*[^]]] %63[^+ ]", name) != 1)
+			continue;
+		snprintf(fn, size, "%s", name);
+		for (i = 0; i < sizeof(dull) / sizeof(*dull); i++)
+			if (strncmp(name, dull[i], strcspn(name, ".")) == 0 &&
+			    strlen(dull[i]) == strcspn(name, "."))
+				break;
+		if (i == sizeof(dull) / sizeof(*dull))
+			break;
+	}
+	free(copy);
+}
+
+static void tell_stuck(struct lane *l, const char *what, const char *words)
+{
+	const struct step *s = l->step;
+	struct json_object *d = json_object_new_object();
+	char fn[64], stack[4096], key[160], title[200], line[400], *text;
+
+	where_is(l->tid, fn, sizeof(fn), stack, sizeof(stack));
+	snprintf(key, sizeof(key), "%s %s %s %s", wl->fs, what,
+		 s ? s->op->name : "the end",
+		 strcmp(what, "stuck") == 0 ? fn : "");
+	snprintf(title, sizeof(title), "%s on %s %s: it is in %s",
+		 s ? s->op->name : "the end", wl->fs, words, fn);
+	if (asprintf(&text, "%s\n%s\n%s\n", title,
+		     s ? step_print(s, line, sizeof(line)) : "", stack) < 0)
+		return;
+	put_str(d, "what", what);
+	put_num(d, "step", s ? s->nr : 0);
+	finding("waiting", key, title, text, d);
+	free(text);
+}
+
+/* Let go of what it may wait for: whether there was anything. */
+static bool give(struct lane *watcher, struct lane *l, struct watched *w)
+{
+	unsigned int n = 0;
+
+	if (w->next == ITS_FILES) {
+		for (unsigned int i = 0; i < l->nr_inos; i++)
+			n += release_all(watcher, l->inos[i]);
+		w->next = ALL;
+	}
+	if (!n && w->next == ALL) {
+		n = obstacles_undo();
+		n += release_all(watcher, NULL);
+		w->next = NOTHING_LEFT;
+	}
+	return n;
+}
+
+static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
+		      double now)
+{
+	double settle = SETTLE * wl->scale, limit = LIMIT * wl->scale;
+	double hz = sysconf(_SC_CLK_TCK);
+	unsigned long ticks = 0;
+	char state;
+
+	if (!l->in_step || w->begun != l->steps_begun) {
+		*w = (struct watched){ .begun = l->steps_begun, .since = now };
+		return;
+	}
+	if (now - w->since < settle / 2)
+		return;
+	if (l->patience * wl->scale > limit)
+		limit = l->patience * wl->scale;
+	state = state_of(l->tid, &ticks);
+	if (!w->ticks_begun)
+		w->ticks_begun = ticks + 1;
+	if ((state != 'S' && state != 'D') || ticks != w->ticks)
+		w->asleep = 0;
+	else if (!w->asleep)
+		w->asleep = now;
+	w->ticks = ticks;
+	if (!w->spun && ticks + 1 - w->ticks_begun > SPIN * wl->scale * hz) {
+		w->spun = true;
+		tell_stuck(l, "spin", "burns CPU time and does not come back");
+		give(watcher, l, w);
+		w->since = wl_now();
+	}
+	if (w->asleep && now - w->asleep > settle && !l->patience &&
+	    w->next != NOTHING_LEFT) {
+		ex->nr_waited += w->next == ITS_FILES;
+		if (give(watcher, l, w))
+			w->since = wl_now();
+		w->asleep = 0;
+		return;
+	}
+	if (now - w->since < limit)
+		return;
+	/* Nothing is held that it could wait for. */
+	if (w->next == NOTHING_LEFT || w->spun) {
+		if (!w->spun)
+			tell_stuck(l, "stuck", "does not return though nothing is held");
+		BROKEN("step %u of thread %d does not end",
+		       l->step ? l->step->nr : 0, l->nr);
+	}
+	if (give(watcher, l, w))
+		w->since = wl_now();
+}
+
+void watch(struct lane *watcher)
+{
+	double now = wl_now();
+
+	for (unsigned int i = 0; i < ex->prog->threads; i++)
+		watch_one(watcher, &ex->lanes[i], &watched[i], now);
+}
