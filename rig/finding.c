@@ -40,10 +40,21 @@ static struct finding *findings_new(struct findings *fs)
 /* The name may be one that the guest made up. */
 static void add_case(struct finding *f, const char *name)
 {
-	_free_ char *shown = name ? printable(name, strlen(name), false) : NULL;
+	_free_ char *shown = NULL;
 
-	if (shown && !strv_has(&f->cases, shown))
+	if (!name || f->cases.n >= FINDING_CASES)
+		return;
+	shown = printable(name, strlen(name), false);
+	if (!strv_has(&f->cases, shown))
 		strv_push(&f->cases, shown);
+}
+
+struct finding *findings_known(struct findings *fs, const struct sighting *s)
+{
+	char fp[17];
+
+	make_hash(s->kind, s->key, s->site, fp);
+	return findings_find(fs, fp);
 }
 
 struct finding *findings_add(struct findings *fs, const struct sighting *s)
@@ -61,7 +72,9 @@ struct finding *findings_add(struct findings *fs, const struct sighting *s)
 		f->kind = xstrdup(s->kind);
 		f->oracle = xstrdup(s->oracle);
 		f->title = printable(s->title, strlen(s->title), false);
+		f->key = printable(s->key, strlen(s->key), false);
 		f->text = printable(s->text ? s->text : "", s->text_len, true);
+		f->detail = s->detail ? xstrdup(s->detail) : NULL;
 		f->boot = s->boot;
 		f->offset = s->offset;
 		f->time = s->time;
@@ -77,7 +90,9 @@ void findings_free(struct findings *fs)
 		free(fs->v[i].kind);
 		free(fs->v[i].oracle);
 		free(fs->v[i].title);
+		free(fs->v[i].key);
 		free(fs->v[i].text);
+		free(fs->v[i].detail);
 		strv_free(&fs->v[i].cases);
 	}
 	free(fs->v);
@@ -106,6 +121,8 @@ struct json_object *findings_to_json(const struct findings *fs)
 				       json_object_new_string(f->fingerprint));
 		json_object_object_add(o, "family",
 				       json_object_new_string(f->family));
+		json_object_object_add(o, "key",
+				       json_object_new_string(f->key));
 		json_object_object_add(o, "count",
 				       json_object_new_int64(f->count));
 		json_object_object_add(o, "cases", cases);
@@ -118,6 +135,9 @@ struct json_object *findings_to_json(const struct findings *fs)
 				       json_object_new_double(f->time));
 		json_object_object_add(o, "text",
 				       json_object_new_string(f->text));
+		if (f->detail)
+			json_object_object_add(o, "detail",
+					       json_tokener_parse(f->detail));
 		json_object_array_add(array, o);
 	}
 	return array;
@@ -189,7 +209,8 @@ static bool get_cases(struct json_object *o, struct strv *cases)
 
 static bool finding_from_json(struct json_object *o, struct findings *fs)
 {
-	const char *kind, *oracle, *title, *text;
+	const char *kind, *oracle, *title, *text, *key;
+	struct json_object *detail = NULL;
 	_strv_ struct strv cases = {};
 	int64_t count, boot, offset;
 	struct finding head = {}, *f;
@@ -211,6 +232,12 @@ static bool finding_from_json(struct json_object *o, struct findings *fs)
 	*f = head;
 	f->kind = xstrdup(kind);
 	f->oracle = xstrdup(oracle);
+	/* Not in those of an older rig. */
+	key = get_string(o, "key") ?: "";
+	f->key = printable(key, strlen(key), false);
+	if (json_object_object_get_ex(o, "detail", &detail) && detail)
+		f->detail = xstrdup(json_object_to_json_string_ext(
+			detail, JSON_C_TO_STRING_PLAIN));
 	/* The file may have been edited: what it says is shown, too. */
 	f->title = printable(title, strlen(title), false);
 	f->text = printable(text, strlen(text), true);

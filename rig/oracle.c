@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "oracle.h"
-#include "scan.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -22,12 +21,11 @@ static double num(struct json_object *o, const char *key, double fallback)
 		       json_object_get_double(v) : fallback;
 }
 
-/* Distinct FAILs of one boot that are told apart; a guest that makes up more
- * is not worth more. */
-#define MAX_FAILS 256
-/* Bytes of a guest's text that make a title, or its text. */
+/* Bytes of a guest's text that make a title, a key, or its text; and of what a
+ * reproducer is made from. */
 #define MAX_TITLE 200
 #define MAX_BODY 4000
+#define MAX_DETAIL 16384
 
 /* Calls @fn for each line of a .jsonl file that is a JSON object; the guest
  * may have written anything, and a killed rig half a line. */
@@ -59,7 +57,7 @@ struct loading {
 	/* rig sent NMIs from these bytes of the consoles on; -1: never */
 	int64_t *nmi;
 	int nr_nmi;
-	unsigned int fails, dropped;	/* of this boot */
+	struct oracle_boot guest;
 };
 
 static enum case_status status_of(const char *name)
@@ -105,6 +103,35 @@ static void take_row(struct rundata *d, struct json_object *o)
 	d->rows[d->nr_rows++] = row;
 }
 
+bool oracle_host(struct json_object *o, struct findings *fs)
+{
+	const char *ev = get(o, "ev"), *title = get(o, "title"),
+		   *kind = get(o, "kind"), *text = get(o, "text");
+
+	/* What kept the run from testing at all is no finding. */
+	if (!ev || strcmp(ev, "observe") != 0 || !title || !kind ||
+	    strcmp(kind, "boot") == 0 || strcmp(kind, "setup") == 0)
+		return false;
+	findings_add(fs, &(struct sighting){
+		.kind = kind,
+		.oracle = strcmp(kind, "fsck") == 0 ? "fsck" :
+			  strcmp(kind, "vm-died") == 0 ||
+			  strcmp(kind, "console-flood") == 0 ? "vm" :
+			  strcmp(kind, "census") == 0 ||
+			  strcmp(kind, "refcount-model") == 0 ?
+			  "census" : "watchdog",
+		.title = title,
+		.key = get(o, "key") ? get(o, "key") : title,
+		.case_name = get(o, "case"),
+		.text = text ? text : "",
+		.text_len = text ? strlen(text) : 0,
+		.boot = num(o, "boot", 0),
+		.offset = num(o, "offset", 0),
+		.time = -1,
+	});
+	return true;
+}
+
 static void host_event(struct json_object *o, void *arg)
 {
 	struct rundata *d = ((struct loading *)arg)->d;
@@ -133,9 +160,7 @@ static void host_event(struct json_object *o, void *arg)
 		/* Nobody asked for it; what it measured is told apart. */
 		if (num(o, "calibrates", 0))
 			return;
-
-		c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
-		c->v[c->n++] = (struct rig_case){
+		cases_add(c, &(struct rig_case){
 			.name = dup_of(o, "case"),
 			.workload = dup_of(o, "workload"),
 			.fs = dup_of(o, "fs"),
@@ -144,31 +169,9 @@ static void host_event(struct json_object *o, void *arg)
 			.seconds = num(o, "seconds", 0),
 			.boot = num(o, "boot", -1),
 			.text = dup_of(o, "text"),
-		};
-	} else if (strcmp(ev, "observe") == 0 && get(o, "title")) {
-		const char *kind = get(o, "kind"), *text = get(o, "text");
-
-		/* What kept the run from testing at all is no finding. */
-		if (!kind || strcmp(kind, "boot") == 0 ||
-		    strcmp(kind, "setup") == 0)
-			return;
-		findings_add(&d->findings, &(struct sighting){
-			.kind = kind,
-			.oracle = strcmp(kind, "fsck") == 0 ? "fsck" :
-				  strcmp(kind, "vm-died") == 0 ||
-				  strcmp(kind, "console-flood") == 0 ? "vm" :
-				  strcmp(kind, "census") == 0 ||
-				  strcmp(kind, "refcount-model") == 0 ?
-				  "census" : "watchdog",
-			.title = get(o, "title"),
-			.key = get(o, "key") ? get(o, "key") : get(o, "title"),
-			.case_name = get(o, "case"),
-			.text = text ? text : "",
-			.text_len = text ? strlen(text) : 0,
-			.boot = num(o, "boot", 0),
-			.offset = num(o, "offset", 0),
-			.time = -1,
 		});
+	} else {
+		oracle_host(o, &d->findings);
 	}
 }
 
@@ -206,32 +209,38 @@ static char *stable(const char *text, const char *variant)
 
 static const char drop_title[] = "further FAILs of this boot are not told apart";
 
-static void guest_event(struct json_object *o, void *arg)
+/* As many different ones as are told apart. */
+static void add_bounded(struct oracle_boot *b, struct findings *fs,
+			const struct sighting *s)
 {
-	struct loading *l = arg;
-	const char *ev = get(o, "ev"), *st = get(o, "status"),
-		   *name = get(o, "case"), *text = get(o, "text");
-	_free_ char *workload = NULL, *title = NULL, *key = NULL, *norm = NULL;
-	_free_ char *body = NULL;
-	const char *colon;
+	bool fresh = !findings_known(fs, s);
 
-	if (!ev || strcmp(ev, "result") != 0 || !st ||
-	    strcmp(st, "FAIL") != 0 || !name || !text)
-		return;
-	workload = xstrndup(name, strcspn(name, "/"));
-	colon = strchr(workload, ':');
-	title = xstrfmt("%.*s: %.*s", MAX_TITLE, workload, MAX_TITLE, text);
-	if (l->fails++ >= MAX_FAILS) {
-		l->dropped++;
+	if (fresh && b->fresh >= ORACLE_MAX) {
+		b->dropped++;
 		return;
 	}
-	norm = stable(text, colon ? colon + 1 : NULL);
+	b->fresh += fresh;
+	findings_add(fs, s);
+}
+
+/* A result event with status FAIL. */
+static void take_fail(struct oracle_boot *b, struct json_object *o,
+		      const char *name, struct findings *fs)
+{
+	_free_ char *workload = xstrndup(name, strcspn(name, "/"));
+	const char *text = get(o, "text"), *where = get(o, "where"),
+		   *colon = strchr(workload, ':');
+	_free_ char *title = xstrfmt("%.*s: %.*s", MAX_TITLE, workload,
+				     MAX_TITLE, text);
+	_free_ char *norm = stable(text, colon ? colon + 1 : NULL);
 	/* Not by line: the workload's source changes, the claim does not. */
-	key = xstrfmt("%.*s %s", (int)strcspn(workload, ":"), workload, norm);
-	body = xstrfmt("%.*s\n%.*s: does not hold: %.*s\n", MAX_TITLE, name,
-		       MAX_TITLE, get(o, "where") ? get(o, "where") : "?",
-		       MAX_BODY, text);
-	findings_add(&l->d->findings, &(struct sighting){
+	_free_ char *key = xstrfmt("%.*s %s", (int)strcspn(workload, ":"),
+				   workload, norm);
+	_free_ char *body = xstrfmt("%.*s\n%.*s: does not hold: %.*s\n",
+				    MAX_TITLE, name, MAX_TITLE,
+				    where ? where : "?", MAX_BODY, text);
+
+	add_bounded(b, fs, &(struct sighting){
 		.kind = "workload-fail",
 		.oracle = "workload",
 		.title = title,
@@ -239,24 +248,97 @@ static void guest_event(struct json_object *o, void *arg)
 		.case_name = name,
 		.text = body,
 		.text_len = strlen(body),
-		.boot = l->boot,
+		.boot = b->nr,
 		.time = num(o, "t", -1),
 	});
+}
+
+static const char *str(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) &&
+			       json_object_is_type(v, json_type_string) ?
+		       json_object_get_string(v) : NULL;
+}
+
+/* What a program's executor found. Kinds that are the host's to give are not
+ * taken from a guest. */
+static bool take_finding(struct oracle_boot *b, struct json_object *o,
+			 struct findings *fs)
+{
+	const char *kind = str(o, "kind"), *title = str(o, "title"),
+		   *key = str(o, "key"), *text = str(o, "text"),
+		   *name = str(o, "case"), *oracle;
+	_free_ char *title_cut = NULL, *key_cut = NULL, *body = NULL;
+	struct json_object *v;
+	const char *detail;
+
+	if (!kind || !title || !key || !name)
+		return false;
+	oracle = strcmp(kind, "data") == 0 ? "data" :
+		 strcmp(kind, "waiting") == 0 ? "waiting" : NULL;
+	if (!oracle)
+		return false;
+	title_cut = xstrndup(title, MAX_TITLE);
+	key_cut = xstrndup(key, MAX_TITLE);
+	body = xstrfmt("%.*s\n%.*s\n", MAX_TITLE, name, MAX_BODY,
+		       text ? text : "");
+	detail = json_object_object_get_ex(o, "detail", &v) &&
+				 json_object_is_type(v, json_type_object) ?
+			 json_object_to_json_string_ext(
+				 v, JSON_C_TO_STRING_PLAIN) : NULL;
+	add_bounded(b, fs, &(struct sighting){
+		.kind = oracle,
+		.oracle = oracle,
+		.title = title_cut,
+		.key = key_cut,
+		.case_name = name,
+		.text = body,
+		.text_len = strlen(body),
+		.detail = detail && strlen(detail) <= MAX_DETAIL ? detail :
+								    NULL,
+		.boot = b->nr,
+		.time = num(o, "t", -1),
+	});
+	return true;
+}
+
+bool oracle_guest(struct oracle_boot *b, struct json_object *o,
+		  struct findings *fs)
+{
+	const char *ev = get(o, "ev"), *st = get(o, "status"),
+		   *name = get(o, "case");
+
+	if (ev && strcmp(ev, "finding") == 0)
+		return take_finding(b, o, fs);
+	if (!ev || strcmp(ev, "result") != 0 || !st ||
+	    strcmp(st, "FAIL") != 0 || !name || !get(o, "text"))
+		return false;
+	take_fail(b, o, name, fs);
+	return true;
+}
+
+static void guest_event(struct json_object *o, void *arg)
+{
+	struct loading *l = arg;
+
+	oracle_guest(&l->guest, o, &l->d->findings);
 }
 
 static void add_dropped(struct loading *l)
 {
 	_free_ char *text = xstrfmt("boot-%d/events.jsonl has %u more\n",
-				    l->boot, l->dropped);
+				    l->boot, l->guest.dropped);
 
-	if (!l->dropped)
+	if (!l->guest.dropped)
 		return;
 	findings_add(&l->d->findings, &(struct sighting){
 		.kind = "workload-fail",
 		.oracle = "workload",
 		.title = drop_title,
 		.key = drop_title,
-		.count = l->dropped,
+		.count = l->guest.dropped,
 		.text = text,
 		.text_len = strlen(text),
 		.boot = l->boot,
@@ -276,11 +358,19 @@ static int boot_folders(const char *dir, int least)
 }
 
 /* A panic that rig asked for, to see the stacks of a guest that hangs. */
-static bool is_ours(const struct loading *l, const struct kreport *r)
+static bool is_ours(const struct kreport *r, int64_t nmi)
 {
-	return l->boot < l->nr_nmi && l->nmi[l->boot] >= 0 &&
-	       r->start >= (size_t)l->nmi[l->boot] &&
+	return nmi >= 0 && r->start >= (size_t)nmi &&
 	       strcmp(r->kind, "panic") == 0 && strstr(r->title, "NMI");
+}
+
+void oracle_console(const struct kreports *r, int boot, int64_t nmi,
+		    struct findings *fs)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!is_ours(&r->v[i], nmi))
+			scan_to_findings(&(struct kreports){ &r->v[i], 1 },
+					 boot, fs);
 }
 
 static void load_boot(struct loading *l)
@@ -296,11 +386,9 @@ static void load_boot(struct loading *l)
 		strv_pushf(&d->lost, "boot-%d/console.log: %s", l->boot,
 			   strerror(-err));
 	scan_console(b.data ? b.data : "", b.len, 0, &rep);
-	for (size_t i = 0; i < rep.n; i++)
-		if (!is_ours(l, &rep.v[i]))
-			scan_to_findings(&(struct kreports){ &rep.v[i], 1 },
-					 l->boot, &d->findings);
-	l->fails = l->dropped = 0;
+	oracle_console(&rep, l->boot, l->boot < l->nr_nmi ? l->nmi[l->boot] : -1,
+		       &d->findings);
+	l->guest = (struct oracle_boot){ .nr = l->boot };
 	err = each_object(ev, guest_event, l);
 	if (err)
 		strv_pushf(&d->lost, "boot-%d/events.jsonl: %s", l->boot,
