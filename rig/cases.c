@@ -13,18 +13,54 @@ const char *const case_status_names[NR_CASE_STATUS] = {
 	[CASE_HANG] = "HANG", [CASE_PANIC] = "PANIC",
 };
 
+static void case_free(struct rig_case *c)
+{
+	free(c->name);
+	free(c->workload);
+	free(c->variant);
+	free(c->fs);
+	free(c->size);
+	free(c->program);
+	free(c->text);
+}
+
 void cases_free(struct cases *c)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		free(c->v[i].name);
-		free(c->v[i].workload);
-		free(c->v[i].variant);
-		free(c->v[i].fs);
-		free(c->v[i].size);
-		free(c->v[i].text);
-	}
+	for (size_t i = 0; i < c->n; i++)
+		case_free(&c->v[i]);
 	free(c->v);
 	*c = (struct cases){};
+}
+
+/* A case to be run before @before; @add's strings go over. */
+static void insert(struct cases *c, size_t before, const struct rig_case *add)
+{
+	if (c->n == c->cap) {
+		c->cap = 2 * c->cap + 16;
+		c->v = xrealloc(c->v, c->cap * sizeof(*c->v));
+	}
+	memmove(c->v + before + 1, c->v + before,
+		(c->n - before) * sizeof(*c->v));
+	c->v[before] = *add;
+	c->n++;
+}
+
+void cases_add(struct cases *c, const struct rig_case *add)
+{
+	insert(c, c->n, add);
+}
+
+void cases_cut(struct cases *c, size_t keep)
+{
+	size_t left = keep;
+
+	for (size_t i = keep; i < c->n; i++)
+		if (c->v[i].alone)
+			c->v[left++] = c->v[i];
+		else
+			case_free(&c->v[i]);
+	if (keep < c->n)
+		c->n = left;
 }
 
 struct json_object *agent_describe(void)
@@ -146,8 +182,7 @@ static void offer(struct choice *ch, struct json_object *w, int ns,
 	}
 	if (!wanted)
 		return;
-	out->v = xrealloc(out->v, (out->n + 1) * sizeof(*out->v));
-	out->v[out->n++] = (struct rig_case){
+	cases_add(out, &(struct rig_case){
 		.name = take_ptr(name),
 		.workload = xstrdup(str_of(w, "name")),
 		.variant = variant ? xstrdup(variant) : NULL,
@@ -158,7 +193,7 @@ static void offer(struct choice *ch, struct json_object *w, int ns,
 				   json_object_get_double(v) : 1,
 		.owns_fs = true_of(w, "owns_fs"),
 		.boot = -1,
-	};
+	});
 }
 
 /* Workloads that take this long give the sample one case a filesystem. */
@@ -238,38 +273,41 @@ int cases_make(struct json_object *describe, const struct machine *m,
 	return 0;
 }
 
-/* A case to be run before @before; @add's strings go over. */
-static void insert(struct cases *c, size_t before, const struct rig_case *add)
+/* Whether the first @n of the list have one that calibrates this mode. */
+static bool is_calibrated(const struct machine *m, const struct cases *c,
+			  size_t n, const char *mode)
 {
-	c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
-	memmove(c->v + before + 1, c->v + before,
-		(c->n - before) * sizeof(*c->v));
-	c->v[before] = *add;
-	c->n++;
+	for (size_t i = 0; i < n; i++)
+		if (c->v[i].calibrates &&
+		    strcmp(m->ns[c->v[i].ns].mode, mode) == 0)
+			return true;
+	return false;
 }
 
 void cases_calibrate(struct json_object *describe, const struct machine *m,
-		     struct cases *c)
+		     struct cases *c, size_t from)
 {
 	static char calibrate[] = CALIBRATE;
 	static char *words[] = { calibrate, NULL };
 	struct choice ch = { &(struct strv){ words, 1 },
 			     (bool[]){ false }, false, 0, &(struct cases){} };
 	struct json_object *list = array_of(describe, "workloads");
-	const char *done = "";
+	/* Modes seen so far: fsdax, devdax. */
+	bool done[2] = { is_calibrated(m, c, from, "fsdax"),
+			 is_calibrated(m, c, from, "devdax") };
 
-	for (size_t at = 0; at < c->n; at++) {
-		const char *mode = m->ns[c->v[at].ns].mode;
-		_free_ char *fs = xstrndup(m->ns[c->v[at].ns].fs,
-				strcspn(m->ns[c->v[at].ns].fs, " "));
+	for (size_t at = from; at < c->n; at++) {
+		bool *mode = &done[strcmp(m->ns[c->v[at].ns].mode,
+					  "devdax") == 0];
 
-		/* One row for fsdax, one for devdax. */
-		if (strcmp(mode, done) == 0)
+		/* One row for each. */
+		if (*mode)
 			continue;
-		done = mode;
+		*mode = true;
+		/* On what the case runs on: the kernel may lack others. */
 		for (size_t i = 0; i < json_object_array_length(list); i++)
 			offer_all(&ch, json_object_array_get_idx(list, i),
-				  c->v[at].ns, fs, 0);
+				  c->v[at].ns, c->v[at].fs, 0);
 		for (size_t i = 0; i < ch.out->n; i++) {
 			ch.out->v[i].calibrates = true;
 			insert(c, at++, &ch.out->v[i]);
@@ -287,7 +325,6 @@ static char *dup(const char *s)
 void cases_again(struct cases *c, const char *name)
 {
 	const struct rig_case *old = NULL;
-	struct rig_case again;
 
 	for (size_t i = 0; i < c->n; i++) {
 		if (strcmp(c->v[i].name, name) != 0)
@@ -298,15 +335,13 @@ void cases_again(struct cases *c, const char *name)
 	}
 	if (!old)
 		return;
-	again = (struct rig_case){
+	cases_add(c, &(struct rig_case){
 		.name = dup(old->name), .workload = dup(old->workload),
 		.variant = dup(old->variant), .fs = dup(old->fs),
 		.size = dup(old->size), .ns = old->ns,
 		.runtime = old->runtime, .owns_fs = old->owns_fs,
-		.alone = true, .boot = -1,
-	};
-	c->v = xrealloc(c->v, (c->n + 1) * sizeof(*c->v));
-	c->v[c->n++] = again;
+		.program = dup(old->program), .alone = true, .boot = -1,
+	});
 }
 
 void cases_wants(struct json_object *describe, const struct cases *c,

@@ -24,14 +24,20 @@ enum case_status {
 };
 extern const char *const case_status_names[NR_CASE_STATUS];
 
+/* Cases that share one filesystem at the most: each of them is suspect when
+ * the check at the end finds it corrupt. */
+#define CASES_PER_FS 16
+
 struct rig_case {
-	char *name;		/* WORKLOAD[:VARIANT]/FS/SIZE */
-	char *workload, *variant, *fs, *size;
+	char *name;		/* WORKLOAD[:VARIANT]/FS[/SIZE] */
+	char *workload, *variant, *fs;
+	char *size;		/* of mappings; NULL for programs */
 	int ns;			/* index into machine->ns */
 	double runtime;		/* seconds it usually takes */
 	bool owns_fs;
 	bool calibrates;	/* measures the refcount model */
 	bool alone;		/* on a filesystem of its own, checked after */
+	char *program;		/* text of a generated program, or NULL */
 	/* filled in by the run */
 	enum case_status status;
 	double seconds;
@@ -41,9 +47,17 @@ struct rig_case {
 
 struct cases {
 	struct rig_case *v;
-	size_t n;
+	size_t n, cap;
 };
 void cases_free(struct cases *c);
+
+/* One more case at the end: @add's strings go over. Pointers into the list are
+ * no longer valid. */
+void cases_add(struct cases *c, const struct rig_case *add);
+
+/* Forget the cases from @keep on, but those that run again alone: they are
+ * what an earlier finding still needs. */
+void cases_cut(struct cases *c, size_t keep);
 
 /* `agent --describe`, owned by the caller; NULL with an error printed. */
 struct json_object *agent_describe(void);
@@ -67,11 +81,12 @@ int cases_make(struct json_object *describe, const struct machine *m,
 #define CALIBRATE "calibrate"
 
 /*
- * The cases that calibrate, before the first case on a namespace of each mode.
- * They are not among those that a user asks for.
+ * The cases that calibrate, before the first case on a namespace of each mode
+ * that none in the list calibrates yet. The cases before @from are done: none
+ * is put among them. They are not among those that a user asks for.
  */
 void cases_calibrate(struct json_object *describe, const struct machine *m,
-		     struct cases *c);
+		     struct cases *c, size_t from);
 
 /* The case @name once more, at the end of the list, alone; once for each name.
  * Pointers into the list are no longer valid. */

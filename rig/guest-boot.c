@@ -15,7 +15,8 @@
 
 /* --- the machine ---------------------------------------------------------- */
 
-void guest_wants(struct strv *modules, struct strv *programs, bool shell)
+void guest_wants(const struct run *r, struct strv *modules,
+		 struct strv *programs)
 {
 	static const char *const mods[] = {
 		"virtio_pci", "virtio_console", "nfit", "virtio_pmem",
@@ -31,8 +32,15 @@ void guest_wants(struct strv *modules, struct strv *programs, bool shell)
 		strv_push(modules, mods[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(progs); i++)
 		strv_push(programs, progs[i]);
-	for (size_t i = 0; shell && i < ARRAY_SIZE(shell_progs); i++)
+	for (size_t i = 0; r->o->shell && i < ARRAY_SIZE(shell_progs); i++)
 		strv_push(programs, shell_progs[i]);
+	cases_wants(r->describe, &r->cases, modules, programs);
+	for (size_t i = 0; i < r->modules.n; i++)
+		if (!strv_has(modules, r->modules.v[i]))
+			strv_push(modules, r->modules.v[i]);
+	for (size_t i = 0; i < r->programs.n; i++)
+		if (!strv_has(programs, r->programs.v[i]))
+			strv_push(programs, r->programs.v[i]);
 }
 
 static char *command_line(const struct run *r)
@@ -167,6 +175,7 @@ void boot_free(struct boot *b)
 	buf_free(&b->stacks);
 	strv_free(&b->group);
 	free(b->group_fs);
+	free(b->whole_fs);
 	free(b->first_fail);
 	free(b->dir);
 }
@@ -200,8 +209,7 @@ static int load_modules(struct boot *b, char **why)
 			   *list = json_object_new_array();
 	_strv_ struct strv mods = {}, progs = {};
 
-	guest_wants(&mods, &progs, false);
-	cases_wants(b->r->describe, &b->r->cases, &mods, &progs);
+	guest_wants(b->r, &mods, &progs);
 	for (size_t i = 0; i < mods.n; i++)
 		json_object_array_add(list, json_object_new_string(mods.v[i]));
 	json_object_object_add(req, "load", list);
@@ -265,8 +273,13 @@ int boot_make_fs(struct boot *b, const struct rig_case *c, char **why)
 	int err = boot_ask(b, boot_fs_request(b, "mkfs", c), STEP_LIMIT, why,
 			   NULL);
 
-	return err ? err : boot_ask(b, boot_fs_request(b, "mount", c),
-				    STEP_LIMIT, why, NULL);
+	return err ? err : boot_mount_fs(b, c, why);
+}
+
+int boot_mount_fs(struct boot *b, const struct rig_case *c, char **why)
+{
+	return boot_ask(b, boot_fs_request(b, "mount", c), STEP_LIMIT, why,
+			NULL);
 }
 
 int boot_mount_companions(struct boot *b, int but)

@@ -198,6 +198,7 @@ static void guest_hangs(struct boot *b, const char *doing)
 	guest_put_int(o, "boot", b->r->boots - 1);
 	json_object_object_add(o, "offset", json_object_new_int64(from));
 	run_log(b->r, o);
+	b->nmi = from;
 	progress_clear();
 	vm_nmi(&b->vm);
 	vm_wait_exit(&b->vm, boot_scaled(b, 10));
@@ -220,7 +221,9 @@ static void vm_died(struct boot *b, const char *doing)
 				status - 128, doing) :
 			xstrfmt("the VM ended (QEMU exit %d) while %s", status,
 				doing);
-	key = xstrfmt("vm-died %s %d", b->now ? b->now->name : doing, status);
+	/* A program's name is not what it died of. */
+	key = xstrfmt("vm-died %s %d", !b->now ? doing : b->now->program ?
+		      b->now->workload : b->now->name, status);
 	boot_observe(b, "vm-died", title, key, text);
 }
 

@@ -98,6 +98,7 @@ void boot_observe(struct boot *b, const char *kind, const char *title,
 	guest_put(o, "text", text);
 	json_object_object_add(o, "offset",
 			       json_object_new_int64(b->vm.console.len));
+	oracle_host(o, &b->r->last);
 	run_log(b->r, o);
 	boot_census_moment(b, kind);
 }
@@ -175,7 +176,9 @@ void boot_mark(struct boot *b, const char *what, const char *name)
 	struct json_object *o = guest_msg("cmd", "mark");
 
 	guest_put(o, "text", text);
-	boot_ask(b, o, 10, NULL, NULL);
+	/* The agent takes its requests in their order: nobody has to wait for
+	 * its word on this one. */
+	vm_send(&b->vm, o);
 	boot_census_mark(b, what, name);
 }
 
@@ -201,5 +204,7 @@ void boot_on_event(struct json_object *ev, void *arg)
 		    strcmp(st, "BROKEN") == 0)) {
 		b->first_fail = guest_text(ev, "text") ?: xstrdup("");
 	}
+	if (oracle_guest(&b->oracle, ev, &b->r->last) && !b->first_fail)
+		b->first_fail = guest_text(ev, "title") ?: xstrdup("");
 	boot_census_event(b, ev);
 }

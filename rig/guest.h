@@ -14,6 +14,7 @@
 #ifndef RIG_GUEST_H
 #define RIG_GUEST_H
 
+#include "oracle.h"
 #include "run.h"
 #include "vm.h"
 
@@ -23,6 +24,14 @@
 #define MAX_NS 5
 /* Bytes of stacks that are kept, of one case or one hang. */
 #define MAX_STACKS ((size_t)1 << 20)
+
+/* A finding that the run has seen by now. */
+struct known {
+	char fingerprint[17];
+	/* Cases that raised it and left their filesystem whole: as unmounting
+	 * and checking it, and a census of its pages, showed. */
+	unsigned int harmless;
+};
 
 struct boot {
 	struct run *r;
@@ -37,18 +46,23 @@ struct boot {
 	struct buf stacks;		/* of what hung in it */
 	char *first_fail;		/* text of its first FAIL, SKIP... */
 	bool step_failed;		/* something around the case did */
+	struct oracle_boot oracle;	/* of what the guest says in it */
+	int64_t nmi;			/* console byte of one we sent; -1 */
 	/* Clean cases share a filesystem until one is not: those that ran on
 	 * the one that is mounted for cases now; it was not checked since. */
 	struct strv group;
 	char *group_fs;			/* NULL: none is mounted */
 	int group_ns;
+	size_t group_age;		/* cases since it was made */
+	char *whole_fs;			/* as group_fs: it is unmounted, checked,
+					 * and fit for another case */
 	struct boot_census *census;	/* NULL: none was asked for */
 	unsigned int census_off;	/* bits of what it told of this case
 					 * once it was over */
 	bool census_found;		/* it told of something in this case */
 };
 #define BOOT_INIT(run)                                                         \
-	{ .r = (run), .vm = VM_INIT, .ram = -1, .backing = { -1 } }
+	{ .r = (run), .vm = VM_INIT, .ram = -1, .backing = { -1 }, .nmi = -1 }
 #define _boot_ __cleanup(boot_free)
 
 /* --- guest-request.c ------------------------------------------------------ */
@@ -94,11 +108,11 @@ struct json_object *boot_ns(struct boot *b, int i);
  * clean. Of @c only ns and fs are looked at. */
 struct json_object *boot_fs_request(struct boot *b, const char *cmd,
 				    const struct rig_case *c);
-/* "rig: @what @name" into the kernel log. A guest that does not take it will
- * not take the next request either, which says so. */
+/* "rig: @what @name" into the kernel log, before what is asked next. A guest
+ * that does not take it will not take the next request either, which says so. */
 void boot_mark(struct boot *b, const char *what, const char *name);
 
-/* vm.on_event, with vm.arg the boot: notes stacks and the first FAIL. */
+/* vm.on_event, with vm.arg the boot: notes stacks, findings, the first FAIL. */
 void boot_on_event(struct json_object *ev, void *arg);
 
 /* --- guest-lost.c --------------------------------------------------------- */
@@ -168,8 +182,9 @@ void boot_census_free(struct boot *b);
  * 0 or an enum rig_exit, as boot_failed(). */
 int boot_up(struct boot *b);
 
-/* The filesystem of @c, made and mounted. As boot_ask(). */
+/* The filesystem of @c, made and mounted, or only mounted. As boot_ask(). */
 int boot_make_fs(struct boot *b, const struct rig_case *c, char **why);
+int boot_mount_fs(struct boot *b, const struct rig_case *c, char **why);
 
 /* The other namespaces' filesystems: there, and mounted, all the time. @but
  * gets none; -1: all get one. As boot_up(). */
@@ -194,5 +209,15 @@ void boot_free(struct boot *b);
  * that.
  */
 int boot_one_case(struct boot *b);
+/* Whether @c may run on the filesystem that is mounted now. */
+bool boot_joins_group(const struct boot *b, const struct rig_case *c);
+/*
+ * There will be no more cases on the filesystem that is mounted for them:
+ * unmounted and checked, as part of the last one that ran there. As
+ * boot_one_case(). May append to the run's cases.
+ */
+int boot_leave_group(struct boot *b);
+/* So much was said that this boot's logs should not get much longer. */
+bool boot_is_full(const struct boot *b);
 
 #endif

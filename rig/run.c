@@ -21,8 +21,11 @@ static void run_free(struct run *r)
 	kernel_free(&r->kernel);
 	json_object_put(r->describe);
 	cases_free(&r->cases);
+	strv_free(&r->modules);
+	strv_free(&r->programs);
 	strv_free(&r->missing);
-	findings_free(&r->findings);
+	findings_free(&r->last);
+	free(r->known);
 	json_object_put(r->info);
 	free(r->image);
 	free(r->blind);
@@ -169,31 +172,55 @@ static int check_host(const struct run *r)
 	return 0;
 }
 
+/* The agent's workloads, as often as they were asked for. */
+static int choose_cases(struct run *r)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < r->o->repeat; i++)
+		err = cases_make(r->describe, r->o->machine, &r->o->cases,
+				 r->o->all, &r->cases, &r->offered);
+	r->chosen = r->cases.n;
+	if (!err && r->o->census)
+		cases_calibrate(r->describe, r->o->machine, &r->cases, 0);
+	return err;
+}
+
+int run_more(struct run *r)
+{
+	const struct run_source *s = r->o->source;
+	int err;
+
+	/* Half of what was made at once may be left. */
+	if (r->until && now() >= r->until)
+		cases_cut(&r->cases, r->next);
+	if (r->next < r->cases.n)
+		return 1;
+	if (!s || (r->until && now() >= r->until))
+		return 0;
+	err = s->more(r, s->arg);
+	if (err)
+		return err < 0 ? 0 : err;
+	if (r->o->census)
+		cases_calibrate(r->describe, r->o->machine, &r->cases, r->next);
+	return 1;
+}
+
 static int stage_config(struct run *r)
 {
-	_strv_ struct strv none = {};
-	struct cases once = {};
-	int err;
+	int err = 0;
 
 	r->describe = agent_describe();
 	if (!r->describe)
 		return EXIT_RIG_FAILED;
-	for (unsigned int i = 0; !r->o->shell && i < r->o->repeat; i++) {
-		err = cases_make(r->describe, r->o->machine, &r->o->cases,
-				 r->o->all, &once, &r->offered);
-		if (err)
-			return cases_free(&once), err;
-		r->cases.v = xrealloc(r->cases.v, (r->cases.n + once.n) *
-							  sizeof(*once.v));
-		memcpy(r->cases.v + r->cases.n, once.v,
-		       once.n * sizeof(*once.v));
-		r->cases.n += once.n;
-		free(take_ptr(once.v));
-		once.n = 0;
+	if (r->o->source) {
+		err = run_more(r);
+		err = err == 1 ? 0 : err;
+	} else if (!r->o->shell) {
+		err = choose_cases(r);
 	}
-	r->chosen = r->cases.n;
-	if (r->o->census)
-		cases_calibrate(r->describe, r->o->machine, &r->cases);
+	if (err)
+		return err;
 	err = check_host(r);
 	if (err)
 		return err;
@@ -244,10 +271,15 @@ static int stage_dir(struct run *r)
 	info_str(r, "accel", r->accel.name);
 	info_str(r, "accel_why", r->accel.why);
 	json_object_object_add(r->info, "rerun", rerun_words(r->o));
-	json_object_object_add(r->info, "cases_chosen",
-			       json_object_new_int64(r->chosen));
-	json_object_object_add(r->info, "cases_offered",
-			       json_object_new_int64(r->offered));
+	if (r->o->mix)
+		json_object_object_add(r->info, "mix",
+				       json_object_get(r->o->mix));
+	if (!r->o->source) {
+		json_object_object_add(r->info, "cases_chosen",
+				       json_object_new_int64(r->chosen));
+		json_object_object_add(r->info, "cases_offered",
+				       json_object_new_int64(r->offered));
+	}
 	return save_info(r);
 }
 
@@ -280,9 +312,7 @@ static int stage_image(struct run *r)
 	int err;
 
 	spec.modules = r->kernel.modules;
-	guest_wants(&spec.want_modules, &spec.programs, r->o->shell);
-	cases_wants(r->describe, &r->cases, &spec.want_modules,
-		    &spec.programs);
+	guest_wants(r, &spec.want_modules, &spec.programs);
 	if (r->o->dry_run) {
 		r->image = xstrdup("initramfs.cpio");
 		return 0;
@@ -404,7 +434,7 @@ static int stage_report(struct run *r, int worked)
 	if (r->o->json) {
 		text = report_formats[0].make(&d);
 		fputs(text, stdout);
-	} else {
+	} else if (!r->o->silent) {
 		report_summary(&d, stdout);
 	}
 	fflush(stdout);

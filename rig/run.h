@@ -7,6 +7,7 @@
  *   run.json        what was asked for and what it was run on
  *   host.jsonl      what the host saw and decided, a line each, as it happened
  *   boot-N/         one boot's raw logs: console.log, events.jsonl, qemu.log
+ *   programs/       each generated program that was run, its text
  *   build.log       the kernel build, if there was one
  *   findings.json, report.txt   made from all of the above, by `rig scan` too
  */
@@ -20,6 +21,39 @@
 #include "machine.h"
 #include "refmodel.h"
 
+struct run;
+
+/*
+ * Cases that are made while the run goes on, in place of the agent's workloads:
+ * generated programs, or candidates of one that is cut smaller. There is one
+ * guest, and what the callbacks do keeps it waiting; it is none the worse.
+ */
+struct run_source {
+	/*
+	 * No case is left: r->next is r->cases.n. Append some, by
+	 * program_add() or cases_add(). 0: there are more now; -1: there are
+	 * none, which ends the run; else an enum rig_exit, with its error
+	 * printed.
+	 *
+	 * The first call is made before there is a kernel or a run directory.
+	 * It also fills r->modules and r->programs with what the cases need
+	 * that it or any later call makes: the image is packed only once.
+	 */
+	int (*more)(struct run *r, void *arg);
+	/*
+	 * Called after each case, as the run's host.jsonl has it: @c has status,
+	 * seconds, boot and text; r->last what was found in it, by the same
+	 * fingerprints as in findings.json. @c is r->cases.v[r->next - 1].
+	 *
+	 * A case on which nothing new was found leaves its filesystem to the
+	 * next one, and what unmounting and checking it finds later is not told
+	 * of here. One with owns_fs or alone is told of when all of that is
+	 * done. May be NULL.
+	 */
+	void (*done)(struct run *r, const struct rig_case *c, void *arg);
+	void *arg;
+};
+
 struct run_opts {
 	const char *spec;		/* kernel, as kernel_get() takes it */
 	struct kernel_opts kernel;
@@ -31,6 +65,12 @@ struct run_opts {
 	const char *qemu;		/* program */
 	const char *append;		/* added to the kernel command line */
 	unsigned int repeat;		/* each case so many times */
+	/* Or from here: then cases, all and repeat are not looked at. */
+	const struct run_source *source;
+	struct json_object *mix;	/* what it makes, for run.json; or NULL,
+					 * the caller's */
+	double seconds;			/* that cases are begun for, from when
+					 * the kernel is there; 0: no limit */
 	double boot_timeout;		/* seconds until the agent answers */
 	double timeout_mul;		/* multiplies every limit in the guest */
 	bool census;			/* read every struct page */
@@ -38,6 +78,7 @@ struct run_opts {
 	bool keep;			/* leave the NVDIMMs' files */
 	bool dry_run, json;
 	bool shell;			/* an interactive guest, no cases */
+	bool silent;			/* no summary at the end */
 	struct strv words;		/* the command line, for the report */
 };
 
@@ -50,6 +91,7 @@ struct run {
 	struct accel accel;
 	struct json_object *describe;
 	struct cases cases;
+	struct strv modules, programs;	/* that the source's cases want */
 	size_t offered;			/* cases that --all would run */
 	size_t chosen;			/* those that were asked for */
 	char *image;
@@ -62,7 +104,11 @@ struct run {
 	size_t next;			/* first case not yet done */
 	bool interrupted;
 	double started;
-	struct findings findings;
+	double until;			/* now() when no more cases are begun;
+					 * 0: there is no such time */
+	struct findings last;		/* of the case that was done last */
+	struct known *known;		/* distinct findings so far: guest.h */
+	size_t nr_known;
 	struct json_object *info;	/* run.json */
 };
 
@@ -81,8 +127,13 @@ int guest_work(struct run *r);
 int guest_shell(struct run *r);
 /* QEMU's command line for the run, as --dry-run prints it. */
 char *guest_command(struct run *r);
-/* Programs and modules that every image has. */
-void guest_wants(struct strv *modules, struct strv *programs, bool shell);
+/* Programs and modules that the image has to have for all cases there are. */
+void guest_wants(const struct run *r, struct strv *modules,
+		 struct strv *programs);
+
+/* Whether there is a case at r->next, asking the source if need be. 1, 0, or
+ * an enum rig_exit, printed. */
+int run_more(struct run *r);
 
 /* One line to host.jsonl; @o is put. -errno when it cannot be written. */
 int run_log(struct run *r, struct json_object *o);

@@ -171,7 +171,7 @@ static void calibrates(const char *machine, const char *pattern,
 	strv_push(&p, pattern);
 	assert_int_equal(cases_make(d, machine_find(machine), &p, false, &c,
 				    NULL), 0);
-	cases_calibrate(d, machine_find(machine), &c);
+	cases_calibrate(d, machine_find(machine), &c, 0);
 	for (size_t i = 0; i < c.n; i++)
 		buf_addf(&b, "%s%d %s\n", c.v[i].calibrates ? "*" : "",
 			 c.v[i].ns, c.v[i].name);
