@@ -148,20 +148,51 @@ struct looked {
 	int map;		/* slot, or -1 */
 };
 
+/*
+ * From byte @i on: as many bytes as differ in the same way, for a reproducer to
+ * look at. Words at the edges may be made of two writes, whose positions,
+ * program and file look the same: where there are more, they are left out; else
+ * it is the one byte that is known to differ.
+ */
+static void same_way(const struct looked *k, size_t *i, size_t *len)
+{
+	const struct ino *ino = k->ino;
+	uint64_t first = (k->off + *i + 7) / 8 * 8 - k->off, at = first;
+	uint64_t mask = 0xffffffffffull << 24, want, got;
+
+	*len = 1;
+	if (first + 8 > k->n)
+		return;
+	want = word_at(k->want, k->off, k->n, first) & mask;
+	got = word_at(k->got, k->off, k->n, first) & mask;
+	while (at + 8 <= k->n && want != got &&
+	       (word_at(k->want, k->off, k->n, at) & mask) == want &&
+	       (word_at(k->got, k->off, k->n, at) & mask) == got)
+		at += 8;
+	/* The last one, too, unless the file ends there. */
+	if (at < k->n && k->off + at < ino->size && at > first)
+		at -= 8;
+	if (at <= first)
+		return;
+	*i = first;
+	*len = at - first;
+}
+
 static void tell_data(const struct looked *k, size_t i, struct found f)
 {
 	const struct ino *ino = k->ino;
-	uint64_t at = k->off + i, ww = word_at(k->want, k->off, k->n, i);
-	struct found w = decode(ino, ww, at / 8 * 8);
-	unsigned int last = ino->last[at / PAGE], now;
+	uint64_t ww = word_at(k->want, k->off, k->n, i), at;
+	struct found w = decode(ino, ww, (k->off + i) / 8 * 8);
+	unsigned int last, now;
 	struct json_object *d = json_object_new_object();
 	char key[200], title[200], *text = NULL;
-	size_t len = 1, size;
+	size_t len, size;
 	FILE *out;
 
 	now = k->l->step ? k->l->step->nr : ex->prog->n + 1;
-	while (i + len < k->n && k->got[i + len] != k->want[i + len])
-		len++;
+	same_way(k, &i, &len);
+	at = k->off + i;
+	last = ino->last[at / PAGE];
 	/* Whoever changed the page last has to answer for what is there. */
 	if (w.origin != IS_ZERO)
 		last = w.step;

@@ -198,8 +198,9 @@ static void tell_stuck(struct lane *l, const char *what, const char *words)
 	snprintf(key, sizeof(key), "%s %s %s %s", wl->fs, what,
 		 s ? s->op->name : "the end",
 		 strcmp(what, "stuck") == 0 ? fn : "");
-	snprintf(title, sizeof(title), "%s on %s %s: it is in %s",
-		 s ? s->op->name : "the end", wl->fs, words, fn);
+	snprintf(title, sizeof(title), "%s on %s %s%s%s",
+		 s ? s->op->name : "the end", wl->fs, words,
+		 *fn == '?' ? "" : ": it is in ", *fn == '?' ? "" : fn);
 	if (asprintf(&text, "%s\n%s\n%s\n", title,
 		     s ? step_print(s, line, sizeof(line)) : "", stack) < 0)
 		return;
