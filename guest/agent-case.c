@@ -101,6 +101,7 @@ struct json_object *describe(void)
 	}
 	json_object_object_add(o, "workloads", list);
 	json_object_object_add(o, "refs", refs);
+	json_object_object_add(o, "operations", describe_operations());
 	return o;
 }
 

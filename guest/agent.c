@@ -641,9 +641,7 @@ int main(int argc, char **argv)
 		json_object_put(o);
 		return 0;
 	}
-	if (argc != 1) {
-		fprintf(stderr, "usage: rig-agent [--describe]\n");
-		return 129;
-	}
+	if (argc != 1)
+		return program_main(argc, argv);
 	return serve();
 }

@@ -81,5 +81,9 @@ void sweep(void);
 const struct workload *workload_find(const char *name);
 /* What `agent --describe` prints: the host's only list of workloads. */
 struct json_object *describe(void);
+/* The operations in it: the host's only list of them. */
+struct json_object *describe_operations(void);
+/* The options about programs, which the host asks on the host: exit code. */
+int program_main(int argc, char **argv);
 
 #endif

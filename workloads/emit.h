@@ -22,6 +22,7 @@ struct c_helper {
 	/* A statement that undoes what other steps may wait for ("thaw();"),
 	 * harmless when there is nothing to undo; or NULL. */
 	const char *lets_go;
+	/* With $thread for "__thread" where there are several threads. */
 	const char *text;
 };
 
@@ -38,9 +39,7 @@ void emit_c(struct emit *e, const struct step *s, const char *c);
 /* What is mapped in a slot, as far as the program tells before it is run. */
 struct emit_map {
 	bool filled;		/* it may be */
-	int fd;			/* the file it is of, by slot; -1: unknown */
-	int id;			/* the same file, whatever names it; 0: unknown */
-	uint64_t off, len;
+	uint64_t off, len;	/* in its file */
 };
 const struct emit_map *emit_map_of(const struct emit *e, uint64_t slot);
 /* For a step whose mapping is not the one that its arguments make: what is in

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The pieces of C that reproducers are made of. Each is there for whoever reads
+ * it in a mail: short, with its reason, and only when it is used.
+ */
+#include "emit.h"
+
+/* --- calls, and what they read --------------------------------------------- */
+
+C_HELPER(
+	try,
+	.name = "TRY",
+	.text = "/* What fails is said, and no more: the next step comes all the same. */\n"
+		"static $threadlong ret;\n"
+		"#define TRY(call) \\\n"
+		"\t(ret = (long)(call), ret == -1 ? warn(\"%s\", #call) : (void)0)\n",
+);
+
+C_HELPER(
+	seen,
+	.name = "seen",
+	.text = "/* Whatever reads puts it here. */\n"
+		"static $threadchar seen[$largest];\n"
+		"static $threadssize_t nr_seen;\n",
+);
+
+C_HELPER(
+	saw,
+	.name = "SAW",
+	.uses = "TRY seen",
+	.text = "#define SAW(call) TRY(nr_seen = (call))\n",
+);
+
+C_HELPER(
+	fill,
+	.name = "fill",
+	.text = "static void fill(char *p, char letter, size_t len)\n"
+		"{\n"
+		"\tmemset(p, letter, len);\n"
+		"}\n",
+);
+
+/* Takes the place of fill() where a step's own data is at the wrong place. */
+C_HELPER(
+	fill_places,
+	.name = "fill_places",
+	.text = "/* Each 8 bytes tell their place in the step's data: \"C0000010\". */\n"
+		"static char letter_at(char letter, size_t at)\n"
+		"{\n"
+		"\tchar word[32];\n"
+		"\n"
+		"\tsnprintf(word, sizeof(word), \"%c%07zx\", letter, at / 8 * 8);\n"
+		"\treturn word[at % 8];\n"
+		"}\n"
+		"\n"
+		"static void fill(char *p, char letter, size_t len)\n"
+		"{\n"
+		"\tfor (size_t i = 0; i < len; i++)\n"
+		"\t\tp[i] = letter_at(letter, i);\n"
+		"}\n",
+);
+
+C_HELPER(
+	put,
+	.name = "put",
+	.uses = "TRY fill",
+	.text = "static void put(int fd, char letter, off_t off, size_t len)\n"
+		"{\n"
+		"\tchar *buf = malloc(len);\n"
+		"\n"
+		"\tfill(buf, letter, len);\n"
+		"\tTRY(pwrite(fd, buf, len, off));\n"
+		"\tfree(buf);\n"
+		"}\n",
+);
+
+C_HELPER(
+	get,
+	.name = "get",
+	.uses = "SAW",
+	.text = "static void get(int fd, off_t off, size_t len)\n"
+		"{\n"
+		"\tSAW(pread(fd, seen, len < sizeof(seen) ? len : sizeof(seen), off));\n"
+		"}\n",
+);
+
+C_HELPER(
+	look_at,
+	.name = "look_at",
+	.uses = "seen",
+	.text = "/* Read all of it. */\n"
+		"static void look_at(int fd)\n"
+		"{\n"
+		"\toff_t off = 0;\n"
+		"\tssize_t n;\n"
+		"\n"
+		"\twhile ((n = pread(fd, seen, sizeof(seen), off)) > 0)\n"
+		"\t\toff += n;\n"
+		"}\n",
+);
+
+C_HELPER(
+	aligned,
+	.name = "aligned",
+	.uses = "seen",
+	.text = "/* Memory for direct I/O. */\n"
+		"static char *aligned(size_t len)\n"
+		"{\n"
+		"\tstatic $threadchar *buf;\n"
+		"\tsize_t size = sizeof(seen) > len ? sizeof(seen) : len;\n"
+		"\n"
+		"\tif (!buf && posix_memalign((void **)&buf, 4096, size))\n"
+		"\t\terrx(2, \"no memory\");\n"
+		"\treturn buf;\n"
+		"}\n",
+);
+
+/* --- mappings --------------------------------------------------------------- */
+
+C_HELPER(
+	survive,
+	.name = "SURVIVE",
+	.uses = "<setjmp.h>",
+	.text = "/* An access to a mapping may give SIGBUS: that is said, too. */\n"
+		"static $threadsigjmp_buf jump;\n"
+		"static $threadvolatile int careful, fault;\n"
+		"\n"
+		"static void on_fault(int sig)\n"
+		"{\n"
+		"\tif (careful)\n"
+		"\t\tsiglongjmp(jump, sig);\n"
+		"\tsignal(sig, SIG_DFL);\n"
+		"}\n"
+		"\n"
+		"#define SURVIVE(access) do {\t\t\t\t\t\\\n"
+		"\t\tsignal(SIGBUS, on_fault);\t\t\t\\\n"
+		"\t\tsignal(SIGSEGV, on_fault);\t\t\t\\\n"
+		"\t\tfault = sigsetjmp(jump, 1);\t\t\t\\\n"
+		"\t\tcareful = !fault;\t\t\t\t\\\n"
+		"\t\tif (fault)\t\t\t\t\t\\\n"
+		"\t\t\twarnx(\"%s: %s\", #access, strsignal(fault)); \\\n"
+		"\t\telse\t\t\t\t\t\t\\\n"
+		"\t\t\taccess;\t\t\t\t\t\\\n"
+		"\t\tcareful = 0;\t\t\t\t\t\\\n"
+		"\t} while (0)\n",
+);
+
+C_HELPER(
+	store,
+	.name = "store",
+	.uses = "SURVIVE fill",
+	.text = "static void store(char *p, char letter, size_t len)\n"
+		"{\n"
+		"\tSURVIVE(fill(p, letter, len));\n"
+		"}\n",
+);
+
+C_HELPER(
+	load,
+	.name = "load",
+	.uses = "SURVIVE seen",
+	.text = "static void load(const char *p, size_t len)\n"
+		"{\n"
+		"\tlen = len < sizeof(seen) ? len : sizeof(seen);\n"
+		"\tnr_seen = 0;\n"
+		"\tSURVIVE(memcpy(seen, p, len));\n"
+		"\tif (!fault)\n"
+		"\t\tnr_seen = len;\n"
+		"}\n",
+);
+
+C_HELPER(
+	touch,
+	.name = "touch",
+	.uses = "SURVIVE",
+	.text = "static void load_each(const volatile char *p, size_t len)\n"
+		"{\n"
+		"\tfor (size_t i = 0; i < len; i += 4096)\n"
+		"\t\t(void)p[i];\n"
+		"}\n"
+		"\n"
+		"/* A load of each page. */\n"
+		"static void touch(const char *p, size_t len)\n"
+		"{\n"
+		"\tSURVIVE(load_each(p, len));\n"
+		"}\n",
+);
+
+C_HELPER(
+	map_aligned,
+	.name = "map_aligned",
+	.text = "/* mmap() at an address that is as far behind a multiple of 2 MiB as @off is,\n"
+		" * so that huge pages fit. */\n"
+		"static char *map_aligned(int fd, off_t off, size_t len, int prot, int flags)\n"
+		"{\n"
+		"\tsize_t huge = 2 << 20;\n"
+		"\tchar *p = mmap(NULL, len + 2 * huge, PROT_NONE,\n"
+		"\t\t       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n"
+		"\n"
+		"\tif (p == MAP_FAILED)\n"
+		"\t\treturn p;\n"
+		"\tp += -(unsigned long)p % huge + off % huge;\n"
+		"\treturn mmap(p, len, prot, flags | MAP_FIXED, fd, off);\n"
+		"}\n",
+);
+
+/* --- references ---------------------------------------------------------------- */
+
+C_HELPER(
+	ref,
+	.name = "ref",
+	.text = "/* What holds references on pages, until it is dropped. */\n"
+		"static struct ref {\n"
+		"\tvoid (*drop)(struct ref *r);\t/* NULL: it holds nothing */\n"
+		"\tint fd[4];\n"
+		"\tvoid *p;\n"
+		"\tsize_t len;\n"
+		"\tunsigned long n;\n"
+		"} ref[$refs];\n",
+);
+
+C_HELPER(
+	drop,
+	.name = "drop",
+	.uses = "ref",
+	.text = "static void drop(struct ref *r)\n"
+		"{\n"
+		"\tvoid (*fn)(struct ref *r) =\n"
+		"\t\t__atomic_exchange_n(&r->drop, NULL, __ATOMIC_ACQ_REL);\n"
+		"\n"
+		"\tif (fn)\n"
+		"\t\tfn(r);\n"
+		"}\n",
+);
+
+C_HELPER(
+	hold,
+	.name = "hold",
+	.uses = "ref SAW <sys/uio.h>",
+	.text = "static void drop_pipe(struct ref *r)\n"
+		"{\n"
+		"\tSAW(read(r->fd[0], seen, sizeof(seen)));\n"
+		"\tclose(r->fd[0]);\n"
+		"\tclose(r->fd[1]);\n"
+		"}\n"
+		"\n"
+		"/* The pages that vmsplice() put into a pipe are referenced until they are read\n"
+		" * from it, whatever becomes of the mapping. */\n"
+		"static void hold(struct ref *r, char *p, size_t len)\n"
+		"{\n"
+		"\tstruct iovec iov = { p, len };\n"
+		"\n"
+		"\tTRY(pipe(r->fd));\n"
+		"\tTRY(vmsplice(r->fd[1], &iov, 1, SPLICE_F_NONBLOCK));\n"
+		"\tr->len = len;\n"
+		"\tif (ret > 0)\n"
+		"\t\tr->drop = drop_pipe;\n"
+		"}\n",
+);
+
+C_HELPER(
+	let_go,
+	.name = "let_go_after",
+	.uses = "<pthread.h>",
+	.text = "static $threadstruct waiting {\n"
+		"\tpthread_t thread;\n"
+		"\tint ms;\n"
+		"\tint held;\n"
+		"\tvolatile int over, late;\n"
+		"} waiting;\n"
+		"\n"
+		"static void *let_go(void *arg)\n"
+		"{\n"
+		"\tstruct waiting *w = arg;\n"
+		"\n"
+		"\tfor (int i = 0; i < w->ms && !w->over; i++)\n"
+		"\t\tusleep(1000);\n"
+		"\tw->late = !w->over;\n"
+		"\tif (w->late) {\n"
+		"$letgo"
+		"\t}\n"
+		"\treturn NULL;\n"
+		"}\n"
+		"\n"
+		"/* The next call may have to wait for what is held. If it does, another thread\n"
+		" * lets all of it go after @ms, so that the call can end. */\n"
+		"static void let_go_after(int ms)\n"
+		"{\n"
+		"\twaiting = (struct waiting){ .ms = ms };\n"
+		"$held"
+		"\tpthread_create(&waiting.thread, NULL, let_go, &waiting);\n"
+		"}\n"
+		"\n"
+		"static void let_go_done(void)\n"
+		"{\n"
+		"\twaiting.over = 1;\n"
+		"\tpthread_join(waiting.thread, NULL);\n"
+		"}\n",
+);
+
+/* --- what shows the finding ------------------------------------------------------ */
+
+C_HELPER(
+	must_have_waited,
+	.name = "must_have_waited",
+	.uses = "TRY let_go_after bug",
+	.text = "static void must_have_waited(const char *call)\n"
+		"{\n"
+		"\tlong r = ret;\n"
+		"\n"
+		"\tlet_go_done();\n"
+		"\tif (r != -1 && waiting.held && !waiting.late)\n"
+		"\t\tbug = printf(\"BUG: %s returned while the page was still held\\n\",\n"
+		"\t\t\t     call);\n"
+		"}\n",
+);
+
+C_HELPER(
+	watchdog,
+	.name = "watchdog",
+	.uses = "<pthread.h>",
+	.text = "static volatile int came_back;\n"
+		"static pthread_t dog;\n"
+		"\n"
+		"static void *watch(void *what)\n"
+		"{\n"
+		"\tfor (int i = 0; i < 10000 && !came_back; i++)\n"
+		"\t\tusleep(1000);\n"
+		"\tif (!came_back) {\n"
+		"\t\tprintf(\"BUG: %s for 10 s\\n\", (char *)what);\n"
+		"\t\tfflush(stdout);\n"
+		"\t\t_exit(1);\n"
+		"\t}\n"
+		"\treturn NULL;\n"
+		"}\n"
+		"\n"
+		"static void watchdog(char *what)\n"
+		"{\n"
+		"\tcame_back = 0;\n"
+		"\tpthread_create(&dog, NULL, watch, what);\n"
+		"}\n"
+		"\n"
+		"static void watchdog_off(void)\n"
+		"{\n"
+		"\tcame_back = 1;\n"
+		"\tpthread_join(dog, NULL);\n"
+		"}\n",
+);
+
+C_HELPER(
+	bug,
+	.name = "bug",
+	.text = "static int bug;\n",
+);
+
+C_HELPER(
+	check,
+	.name = "check",
+	.uses = "bug seen",
+	.text = "/* BUG unless each of the bytes is one of @may, in which '.' is a zero byte. */\n"
+		"static void check(const char *file, unsigned long long off, const char *got,\n"
+		"\t\t  size_t len, const char *may, const char *view, const char *why)\n"
+		"{\n"
+		"\tfor (size_t i = 0; i < len; i++) {\n"
+		"\t\tunsigned char c = got[i];\n"
+		"\n"
+		"\t\tif (got + i - seen >= nr_seen) {\n"
+		"\t\t\twarnx(\"%s+%#llx: nothing to see by %s\", file, off + i, view);\n"
+		"\t\t\treturn;\n"
+		"\t\t}\n"
+		"\t\tif (strchr(may, c ? c : '.'))\n"
+		"\t\t\tcontinue;\n"
+		"\t\tbug = printf(c > ' ' && c < 127 ?\n"
+		"\t\t\t     \"BUG: %s+%#llx holds '%c' by %s, %s\\n\" :\n"
+		"\t\t\t     \"BUG: %s+%#llx holds 0x%02x by %s, %s\\n\",\n"
+		"\t\t\t     file, off + i, c, view, why);\n"
+		"\t\treturn;\n"
+		"\t}\n"
+		"}\n",
+);
+
+C_HELPER(
+	check_places,
+	.name = "check_places",
+	.uses = "bug seen fill_places",
+	.text = "/* BUG unless it is the data of step @letter from place @at on. */\n"
+		"static void check_places(const char *file, unsigned long long off,\n"
+		"\t\t\t const char *got, size_t len, char letter, size_t at,\n"
+		"\t\t\t const char *view)\n"
+		"{\n"
+		"\tfor (size_t i = 0; i < len; i++) {\n"
+		"\t\tif (got + i - seen >= nr_seen) {\n"
+		"\t\t\twarnx(\"%s+%#llx: nothing to see by %s\", file, off + i, view);\n"
+		"\t\t\treturn;\n"
+		"\t\t}\n"
+		"\t\tif (got[i] == letter_at(letter, at + i))\n"
+		"\t\t\tcontinue;\n"
+		"\t\tbug = printf(\"BUG: %s+%#llx holds '%.8s' by %s, not data '%c' from %#zx on\\n\",\n"
+		"\t\t\t     file, off + i, got + i, view, letter, at + i);\n"
+		"\t\treturn;\n"
+		"\t}\n"
+		"}\n",
+);
+
+C_HELPER(
+	check_size,
+	.name = "check_size",
+	.uses = "bug",
+	.text = "static void check_size(const char *file, int fd, long long size)\n"
+		"{\n"
+		"\tstruct stat st;\n"
+		"\n"
+		"\tif (fstat(fd, &st) == 0 && st.st_size != size)\n"
+		"\t\tbug = printf(\"BUG: %s is %#llx bytes long, not %#llx\\n\", file,\n"
+		"\t\t\t     (long long)st.st_size, size);\n"
+		"}\n",
+);
+
+/* --- below the files ----------------------------------------------------------------- */
+
+#define LEAVE                                                                  \
+	"static void leave(void)\n"                                            \
+	"{\n"                                                                  \
+	"\tfor (char name[] = \"a\"; *name <= 'h' && !chdir(folder); ++*name)\n" \
+	"\t\tunlink(name);\n"                                                  \
+	"\tif (chdir(\"/\") < 0 || rmdir(folder) < 0)\n"                       \
+	"\t\twarn(\"cannot remove %s\", folder);\n"                            \
+	"}\n"
+
+C_HELPER(
+	enter,
+	.name = "enter",
+	.text = "static char folder[5000];\n"
+		"\n"
+		"static void enter(const char *dir)\n"
+		"{\n"
+		"\tsnprintf(folder, sizeof(folder), \"%s/reproducer-%d\", dir, getpid());\n"
+		"\tif (mkdir(folder, 0700) < 0 || chdir(folder) < 0)\n"
+		"\t\terr(2, \"cannot make the folder %s\", folder);\n"
+		"}\n"
+		"\n" LEAVE,
+);
+
+C_HELPER(
+	enter_device,
+	.name = "enter_device",
+	.text = "static char folder[] = \"/tmp/reproducer-XXXXXX\";\n"
+		"\n"
+		"/* The device is \"a\", and its first 8 MiB are zeroes. */\n"
+		"static void enter(const char *device)\n"
+		"{\n"
+		"\tint fd = open(device, O_RDWR);\n"
+		"\tchar *p = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n"
+		"\n"
+		"\tif (p == MAP_FAILED)\n"
+		"\t\terr(2, \"cannot map %s\", device);\n"
+		"\tmemset(p, 0, 8 << 20);\n"
+		"\tmunmap(p, 8 << 20);\n"
+		"\tclose(fd);\n"
+		"\tif (access(folder, F_OK) < 0 && !mkdtemp(folder))\n"
+		"\t\terr(2, \"cannot make the folder %s\", folder);\n"
+		"\tif (chdir(folder) < 0 || symlink(device, \"a\") < 0)\n"
+		"\t\terr(2, \"cannot enter %s\", folder);\n"
+		"}\n"
+		"\n" LEAVE,
+);
+
+C_HELPER(
+	leave_folder,
+	.name = "leave_folder",
+	.uses = "TRY <mntent.h>",
+	.text = "/* What is mounted where the folder is. */\n"
+		"static char here[4096], mnt[4096], dev[4096], fstype[64];\n"
+		"\n"
+		"static void leave_folder(void)\n"
+		"{\n"
+		"\tFILE *f = setmntent(\"/proc/self/mounts\", \"r\");\n"
+		"\tstruct mntent *m;\n"
+		"\n"
+		"\tif (!f || !getcwd(here, sizeof(here)))\n"
+		"\t\terr(2, \"cannot tell what is mounted\");\n"
+		"\twhile ((m = getmntent(f))) {\n"
+		"\t\tsize_t n = strlen(m->mnt_dir);\n"
+		"\n"
+		"\t\tif (n < strlen(mnt) || strncmp(m->mnt_dir, here, n) != 0)\n"
+		"\t\t\tcontinue;\n"
+		"\t\tsnprintf(mnt, sizeof(mnt), \"%s\", m->mnt_dir);\n"
+		"\t\tsnprintf(dev, sizeof(dev), \"%s\", m->mnt_fsname);\n"
+		"\t\tsnprintf(fstype, sizeof(fstype), \"%s\", m->mnt_type);\n"
+		"\t}\n"
+		"\tendmntent(f);\n"
+		"\tTRY(chdir(\"/\"));\n"
+		"}\n"
+		"\n"
+		"static void enter_folder(void)\n"
+		"{\n"
+		"\tif (chdir(here) < 0)\n"
+		"\t\terr(2, \"%s\", here);\n"
+		"}\n",
+);
