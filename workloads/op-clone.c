@@ -39,7 +39,7 @@ static int run(struct lane *l, const struct step *s)
 		return errno;
 	}
 	/* Nobody knows how long the source was then. */
-	if (from->clash)
+	if (from->clash || f->ino->size_unsure)
 		return 0;
 	if (size)
 		model_copy(l, to, 0, from, 0, size, true);

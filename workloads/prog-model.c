@@ -184,6 +184,19 @@ static uint64_t cut(uint64_t off, uint64_t len)
 	return len < MAX_FILE - off ? off + len : MAX_FILE;
 }
 
+/* The file reaches to @end at least; from where it did to @off are zeroes, if
+ * that is where it ended. */
+static void grow(struct ino *ino, uint64_t off, uint64_t end)
+{
+	uint64_t old = ino->size;
+
+	if (end <= old)
+		return;
+	ino->size = end;
+	if (ino->size_unsure && off > old)
+		unsure(ino, old, off);
+}
+
 void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
 		uint64_t len)
 {
@@ -193,8 +206,7 @@ void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
 	pthread_mutex_lock(&ex->lock);
 	memcpy(ino->data + off, from, end - off);
 	sure(ino, off, end);
-	if (end > ino->size)
-		ino->size = end;
+	grow(ino, off, end);
 	changed(l, ino, off, end);
 	settle(sp);
 	pthread_mutex_unlock(&ex->lock);
@@ -221,6 +233,8 @@ void model_size(struct lane *l, struct span *sp, uint64_t size)
 	pthread_mutex_lock(&ex->lock);
 	old = ino->size;
 	zero(ino, size, old);
+	if (size > old)
+		grow(ino, size, size);
 	ino->size = size;
 	ino->size_unsure = false;
 	changed(l, ino, size < old ? size : old, size < old ? old : size);
@@ -234,7 +248,9 @@ void model_collapse(struct lane *l, struct span *sp, uint64_t off, uint64_t len)
 	uint64_t rest;
 
 	pthread_mutex_lock(&ex->lock);
-	if (off + len <= ino->size) {
+	if (ino->size_unsure) {
+		unsure(ino, off, MAX_FILE);
+	} else if (off + len <= ino->size) {
 		rest = ino->size - off - len;
 		memmove(ino->data + off, ino->data + off + len, rest);
 		memmove(ino->unsure + off, ino->unsure + off + len, rest);
@@ -252,7 +268,9 @@ void model_insert(struct lane *l, struct span *sp, uint64_t off, uint64_t len)
 	struct ino *ino = sp->ino;
 
 	pthread_mutex_lock(&ex->lock);
-	if (off < ino->size && ino->size + len <= MAX_FILE) {
+	if (ino->size_unsure) {
+		unsure(ino, off, MAX_FILE);
+	} else if (off < ino->size && ino->size + len <= MAX_FILE) {
 		memmove(ino->data + off + len, ino->data + off,
 			ino->size - off);
 		memmove(ino->unsure + off + len, ino->unsure + off,
@@ -296,9 +314,8 @@ void model_copy(struct lane *l, struct span *dst, uint64_t doff,
 		memmove(to->unsure + doff, from->unsure + soff, end - doff);
 		to->any_unsure = true;
 	}
-	if (end > to->size)
-		to->size = end;
-	if (src->clash)
+	grow(to, doff, end);
+	if (src->clash || from->size_unsure)
 		unsure(to, doff, end);
 	flow(to, from);
 	to->moved |= doff != soff;
