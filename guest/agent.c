@@ -306,7 +306,7 @@ static const char *const status_names[] = { "PASS", "FAIL", "SKIP", "BROKEN",
 
 /* What a case's processes may send; the rest is the agent's own to say. */
 static const char *const case_events[] = { "census", "census-hz", "extents",
-					   "hold", "release" };
+					   "hold", "release", "finding" };
 
 static void take_event(struct agent *a, const char *text)
 {
@@ -325,6 +325,9 @@ static void take_event(struct agent *a, const char *text)
 						       json_object_get(v));
 		if (strcmp(name, "census") == 0)
 			a->census = req_num(got, "seq", 0);
+		/* As bad as a FAIL. */
+		if (strcmp(name, "finding") == 0)
+			a->seen[1]++;
 		send_json(a, o);
 	} else {
 		json_object_put(o);

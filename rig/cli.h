@@ -17,6 +17,8 @@ struct command {
 
 int cmd_run(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
+int cmd_gen(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_census(int argc, char **argv);

@@ -2,6 +2,7 @@
 /* `rig run` and `rig shell`: their options, and nothing else. */
 #include "cli-run.h"
 #include "mix.h"
+#include "program.h"
 
 #include <string.h>
 
@@ -56,7 +57,8 @@ static error_t parse_mix(int key, char *arg, struct argp_state *state)
 		p->of_mix = "--time";
 		return 0;
 	case OPT_THREADS:
-		x->threads = cli_number(arg, "--threads", 1, 8, state);
+		x->threads = cli_number(arg, "--threads", 1, MAX_THREADS,
+					state);
 		p->of_mix = "--threads";
 		return 0;
 	case OPT_SEED:

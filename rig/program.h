@@ -15,6 +15,8 @@
 
 /* The workload that runs them. */
 #define PROGRAM "program"
+/* Threads of one at the most (workloads/prog.h MAX_LANES). */
+#define MAX_THREADS 8
 /* Bytes of the longest one that is taken. */
 #define PROGRAM_MAX ((size_t)256 << 10)
 
