@@ -63,7 +63,13 @@ $(O)/tests/%: $(O)/tests/%.o $(host_lib_obj)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(host_libs)) -lcmocka -lm -lpthread
 
-# The one file of the agent's with tests of its own.
+# Programs are the agent's: all of it but main().
+agent_lib_obj := $(filter-out $(O)/guest/agent.o,$(agent_obj))
+$(filter $(O)/tests/test-prog-%,$(unit_bin)): %: %.o $(agent_lib_obj)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(cflags) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(guest_libs)) -laio -lcmocka -lpthread
+
+# The one other file of the agent's with tests of its own.
 $(O)/tests/test-btf: $(O)/guest/btf.o
 $(O)/tests/test-btf: host_libs += libbpf
 

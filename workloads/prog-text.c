@@ -269,7 +269,9 @@ int prog_parse(struct prog *p, const char *text, const char **why)
 		line[strcspn(line, "#\r")] = '\0';
 		if (nr > 1)
 			err = parse_line(p, line, nr);
-		else if (strncmp(line, FIRST_LINE, strlen(FIRST_LINE)) != 0)
+		else if (strncmp(line, FIRST_LINE, strlen(FIRST_LINE)) != 0 ||
+			 strspn(line + strlen(FIRST_LINE), " \t") !=
+				 strlen(line + strlen(FIRST_LINE)))
 			err = bad(nr, "not a program: it has to begin with "
 				  FIRST_LINE);
 	}
