@@ -37,6 +37,7 @@ struct emit {
 	/* Indexed by ARG_FD, ARG_MAP, ARG_REF. */
 	struct emit_slot slots[ARG_REF + 1][NR_SLOTS];
 	bool obstacle;		/* whatever modifies may wait */
+	bool names_go;		/* files may have to be freed by a close */
 	/* Said by the step that is being written. */
 	bool empties[ARG_REF + 1], waits, now_obstacle, now_free;
 	uint64_t *starts;	/* where in its file a step's data begins */
@@ -58,6 +59,8 @@ void emit_slots_init(struct emit *e);
 bool emit_is_slot(enum arg_type t);
 /* The step and what goes around it. */
 void emit_step(struct emit *e, const struct step *s);
+/* A line of C, broken where it is too long. */
+void emit_text(struct emit *e, const char *line);
 /* Reads of all that is open and mapped. */
 void emit_looks(struct emit *e);
 /* Let go of what is held, and unmap and close what is left. */

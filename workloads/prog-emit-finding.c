@@ -22,6 +22,9 @@ static int64_t num_of(struct json_object *o, const char *key, int64_t none)
 	       json_object_get_int64(v) : none;
 }
 
+/* What a view's name is made of. */
+#define VIEW_CHARS LETTERS " ()_-./"
+
 /* A slot, or -1 for what is none. */
 static int slot_in(struct json_object *o, const char *key)
 {
@@ -57,6 +60,9 @@ void emit_finding_init(struct emit *e, struct json_object *finding)
 		return;
 	f->has_detail = true;
 	f->view = str_of(d, "view");
+	/* It becomes a string of C: what a guest says cannot become more. */
+	if (f->view && f->view[strspn(f->view, VIEW_CHARS)])
+		f->view = NULL;
 	f->what = str_of(d, "what");
 	f->file = str_of(d, "file");
 	if (!f->file || !islower((unsigned char)*f->file) || f->file[1])
@@ -155,33 +161,42 @@ static void put_setup(struct emit *e)
 				    "nothing else uses.\n\n");
 }
 
-/* Each operation once, the one that noticed first. */
-static void put_musts(struct emit *e)
+/* The operation that noticed; or, when that is not known, those that take
+ * references, share or free blocks; or else the last one. */
+static bool matters(const struct emit *e, const struct step *s, bool any)
 {
-	const char *said[MAX_STEPS];
-	size_t n = 0;
+	if (e->f.step > 0 && e->f.step <= (int)e->p->n)
+		return (int)s->nr == e->f.step;
+	return any ? s->nr == e->p->n :
+		     op_is(s->op, "layout") || op_is(s->op, "pin") ||
+		     op_is(s->op, "reflink");
+}
 
-	for (size_t i = 0; i <= e->p->n; i++) {
-		const struct step *s = i ? &e->p->v[i - 1] :
-			e->f.step > 0 && e->f.step <= (int)e->p->n ?
-			&e->p->v[e->f.step - 1] : NULL;
+static unsigned int put_musts_of(struct emit *e, bool any)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < e->p->n; i++) {
+		const struct op *op = e->p->v[i].op;
 		bool again = false;
 		char text[600];
 
-		if (!s || !s->op->must)
+		for (size_t k = 0; k < i; k++)
+			again |= e->p->v[k].op == op &&
+				 matters(e, &e->p->v[k], any);
+		if (again || !op->must || !matters(e, &e->p->v[i], any))
 			continue;
-		for (size_t k = 0; k < n; k++)
-			again |= said[k] == s->op->must;
-		if (again)
-			continue;
-		said[n++] = s->op->must;
-		if (n == 1)
+		if (!n++)
 			put_wrapped(e, " ", "What a right kernel does:\n");
-		snprintf(text, sizeof(text), "- %s: %s", s->op->name,
-			 s->op->must);
+		snprintf(text, sizeof(text), "- %s: %s", op->name, op->must);
 		put_wrapped(e, " ", text);
 	}
-	if (n)
+	return n;
+}
+
+static void put_musts(struct emit *e)
+{
+	if (put_musts_of(e, false) || put_musts_of(e, true))
 		fprintf(e->out, " *\n");
 }
 
@@ -332,15 +347,17 @@ static void letters_of(const struct emit *e, char *may, size_t size)
 	size_t n = 0;
 
 	may[n++] = want ? emit_letter(want) : '.';
+	may[n] = '\0';
 	for (size_t i = 0; i < e->p->n && want && e->nr_lanes > 1; i++) {
 		const struct step *s = &e->p->v[i];
 
-		if (s != want && (int)s->nr != f->got &&
+		if ((int)s->nr != f->got && !strchr(may, emit_letter(s)) &&
 		    phase_of(e, s->nr) >= phase_of(e, f->want) &&
-		    n + 1 < size)
+		    n + 1 < size) {
 			may[n++] = emit_letter(s);
+			may[n] = '\0';
+		}
 	}
-	may[n] = '\0';
 }
 
 static void emit_data_check(struct emit *e)
@@ -348,7 +365,7 @@ static void emit_data_check(struct emit *e)
 	const struct emit_finding *f = &e->f;
 	const struct step *want = step_at(e, f->want);
 	uint64_t len = f->len < KiB(64) ? f->len : KiB(64);
-	char got[40], may[MAX_STEPS + 2], why[120];
+	char got[40], may[sizeof(LETTERS)], why[120], line[600];
 
 	if (!emit_look(e, len, got, sizeof(got)))
 		return;
@@ -356,10 +373,11 @@ static void emit_data_check(struct emit *e)
 		uint64_t at = f->want_off - e->starts[f->want];
 
 		emit_uses(e, "check_places");
-		emit_line(e, "check_places(\"%s\", %#llx, %s, %#llx, '%c', %#llx, \"%s\");",
-			  file_name(e), (unsigned long long)f->off, got,
-			  (unsigned long long)len, emit_letter(want),
-			  (unsigned long long)at, f->view);
+		snprintf(line, sizeof(line), "check_places(\"%s\", %#llx, %s, %#llx, '%c', %#llx, \"%s\");",
+			 file_name(e), (unsigned long long)f->off, got,
+			 (unsigned long long)len, emit_letter(want),
+			 (unsigned long long)at, f->view);
+		emit_text(e, line);
 		return;
 	}
 	letters_of(e, may, sizeof(may));
@@ -369,10 +387,10 @@ static void emit_data_check(struct emit *e)
 	else
 		snprintf(why, sizeof(why), "zeroes have to be there");
 	emit_uses(e, "check");
-	emit_line(e, "check(\"%s\", %#llx, %s, %#llx, \"%s\", \"%s\",",
-		  file_name(e), (unsigned long long)f->off, got,
-		  (unsigned long long)len, may, f->view);
-	emit_line(e, "      \"%s\");", why);
+	snprintf(line, sizeof(line), "check(\"%s\", %#llx, %s, %#llx, \"%s\", \"%s\", \"%s\");",
+		 file_name(e), (unsigned long long)f->off, got,
+		 (unsigned long long)len, may, f->view, why);
+	emit_text(e, line);
 }
 
 static void emit_bug_if(struct emit *e, const char *when, const char *text)
@@ -411,6 +429,7 @@ void emit_check(struct emit *e, unsigned int nr)
 
 	if (!f->view || f->step != (int)nr)
 		return;
+	fputc('\n', e->out);
 	if (f->has_want && f->len) {
 		emit_data_check(e);
 	} else if (is_view(e, "SIGBUS")) {

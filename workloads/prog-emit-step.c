@@ -47,6 +47,14 @@ static uint64_t arg_of(const struct step *s, const char *name, uint64_t none)
 	return none;
 }
 
+static int first_of(const struct step *s, enum arg_type t, bool fresh)
+{
+	for (unsigned int a = 0; a < op_nr_args(s->op); a++)
+		if (s->op->args[a].type == t && s->op->args[a].fresh == fresh)
+			return a;
+	return -1;
+}
+
 void emit_slots_init(struct emit *e)
 {
 	for (size_t i = 0; i < e->p->n; i++) {
@@ -65,6 +73,17 @@ void emit_slots_init(struct emit *e)
 					true, arg_of(s, "off", 0),
 					arg_of(s, "len", 0) };
 		}
+	}
+	for (size_t i = 0; i < e->p->n; i++) {
+		const struct step *s = &e->p->v[i];
+
+		if (first_of(s, ARG_NAME, false) >= 0 &&
+		    first_of(s, ARG_FD, true) < 0)
+			e->names_go = true;
+		/* Threads meet it at any time. */
+		if (e->nr_lanes > 1 && s->op->c_uses &&
+		    strstr(s->op->c_uses, "+obstacle"))
+			e->obstacle = true;
 	}
 	e->starts = calloc(e->p->n + 1, sizeof(*e->starts));
 }
@@ -103,14 +122,6 @@ static bool any_ref(const struct emit *e)
 		if (may_be_filled(e, &e->slots[ARG_REF][i]))
 			return true;
 	return false;
-}
-
-static int first_of(const struct step *s, enum arg_type t, bool fresh)
-{
-	for (unsigned int a = 0; a < op_nr_args(s->op); a++)
-		if (s->op->args[a].type == t && s->op->args[a].fresh == fresh)
-			return a;
-	return -1;
 }
 
 /* Where in a file the step's data begins, and what it fills, is mapped at or
@@ -224,18 +235,75 @@ static size_t put_word(struct emit *e, const struct step *s, const char *p)
 	return len;
 }
 
+/* "map0 + 0" is no way to write it. */
+static void cut_nothing(char *line)
+{
+	char *p = line;
+
+	while ((p = strstr(p, " + 0"))) {
+		if (isalnum((unsigned char)p[4]))
+			p += 4;
+		else
+			memmove(p, p + 4, strlen(p + 4) + 1);
+	}
+}
+
+#define COLUMNS 80
+#define TAB 8
+
+/* Where to break @line so that it is at most @room long: behind a comma if
+ * there is one, and not in a string. */
+static size_t break_at(const char *line, size_t room)
+{
+	size_t at = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; line[i] && i < room; i++) {
+		if (line[i] == '"')
+			quoted = !quoted;
+		else if (line[i] == ' ' && i && !quoted && line[i - 1] == ',')
+			at = i;
+	}
+	return at;
+}
+
+void emit_text(struct emit *e, const char *line)
+{
+	size_t room = COLUMNS - TAB * e->indent, at;
+
+	for (unsigned int i = 0; i < e->indent; i++)
+		fputc('\t', e->out);
+	at = strlen(line) > room ? break_at(line, room) : 0;
+	if (!at) {
+		fprintf(e->out, "%s\n", line);
+		return;
+	}
+	fprintf(e->out, "%.*s\n", (int)at, line);
+	e->indent += 2;
+	emit_text(e, line + at + 1);
+	e->indent -= 2;
+}
+
 void emit_c(struct emit *e, const struct step *s, const char *c)
 {
+	FILE *out = e->out;
+
 	while (*c) {
-		for (unsigned int i = 0; i < e->indent; i++)
-			fputc('\t', e->out);
+		char *line = NULL;
+		size_t size;
+
+		e->out = open_memstream(&line, &size);
 		while (*c && *c != '\n') {
 			if (*c == '$')
 				c += 1 + put_word(e, s, c + 1);
 			else
 				fputc(*c++, e->out);
 		}
-		fputc('\n', e->out);
+		fclose(e->out);
+		e->out = out;
+		cut_nothing(line);
+		emit_text(e, line);
+		free(line);
 		c += *c == '\n';
 	}
 }
@@ -355,9 +423,12 @@ void emit_step(struct emit *e, const struct step *s)
 	guarded = emit_guard(e, s);
 	e->indent += guarded;
 	text = own_lines(e, s);
-	/* One line speaks for itself. */
-	if (strchr(text, '\n') != strrchr(text, '\n'))
+	/* One statement speaks for itself. */
+	if (strchr(text, ';') != strrchr(text, ';'))
 		emit_line(e, "/* %s */", step_print(s, line, sizeof(line)));
+	/* The last use of a file's blocks matters where names go away. */
+	if (e->empties[ARG_FD] || e->empties[ARG_MAP])
+		e->waits = e->waits && e->names_go;
 	held = held && (e->waits || e->obstacle || how) && !e->now_free;
 	begin_waiting(e, s, how, held);
 	fputs(text, e->out);
@@ -367,7 +438,8 @@ void emit_step(struct emit *e, const struct step *s)
 	if (guarded)
 		emit_line(e, "}");
 	walk(e, s);
-	e->obstacle = (e->obstacle || e->now_obstacle) && !e->now_free;
+	if (e->nr_lanes == 1)
+		e->obstacle = (e->obstacle || e->now_obstacle) && !e->now_free;
 	emit_check(e, s->nr);
 }
 
@@ -399,9 +471,10 @@ void emit_end(struct emit *e)
 			emit_line(e, "drop(&ref[%d]);", i);
 		}
 	emit_check(e, e->p->n + 1);
-	/* What is compared at the end is read, too. */
-	if (!e->f.has_detail)
+	if (!e->f.has_detail) {
+		emit_line(e, "/* Whoever compares data reads all of it. */");
 		emit_looks(e);
+	}
 	/* A process of its own ends by ending. */
 	for (int i = 0; i < NR_SLOTS && !e->rounds; i++)
 		if (may_be_filled(e, &e->slots[ARG_MAP][i]))

@@ -113,17 +113,15 @@ static unsigned int nr_refs(const struct emit *e)
 	return n;
 }
 
-/* What a call may be waiting for. */
+/* What a call may be waiting for is undone. */
 static void put_letgo(const struct emit *e, FILE *out)
 {
 	for (unsigned int i = 0; i < e->nr_used; i++)
 		if (e->used[i]->lets_go)
-			fprintf(out, "\t\t%s\n", e->used[i]->lets_go);
-	if (!is_used(e, "drop"))
-		return;
-	for (unsigned int i = 0; i < NR_SLOTS; i++)
+			fprintf(out, "\t%s\n", e->used[i]->lets_go);
+	for (unsigned int i = 0; i < NR_SLOTS && is_used(e, "drop"); i++)
 		if (e->slots[ARG_REF][i].fills)
-			fprintf(out, "\t\tdrop(&ref[%u]);\n", i);
+			fprintf(out, "\tdrop(&ref[%u]);\n", i);
 }
 
 static void put_held(const struct emit *e, FILE *out)
