@@ -34,6 +34,7 @@ void cli_run_free(struct cli_run *c)
 	strv_free(&c->o.kernel.kconfigs);
 	strv_free(&c->o.kernel.patches);
 	strv_free(&c->o.cases);
+	strv_free(&c->o.add);
 	strv_free(&c->o.words);
 }
 

@@ -4,11 +4,13 @@
 #include "mix.h"
 #include "program.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	OPT_REPEAT = 0x100, OPT_ALL, OPT_MIX, OPT_TIME, OPT_THREADS, OPT_SEED,
-	OPT_FS, OPT_WITH, OPT_WITHOUT,
+	OPT_FS, OPT_WITH, OPT_WITHOUT, OPT_ADD, OPT_DIR,
 };
 
 static const struct argp_option run_options[] = {
@@ -169,12 +171,47 @@ int cmd_run(int argc, char **argv)
 	return run_run(&p.c.o);
 }
 
+static const struct argp_option shell_options[] = {
+	{ "add", OPT_ADD, "FILE", 0,
+	  "Take FILE along, as /root/NAME, with the libraries it needs if it is "
+	  "a program; may be repeated", 2 },
+	{ "rundir", OPT_DIR, "DIR", 0,
+	  "Run directory (a new one below ~/.local/state/rig/runs)", 2 },
+	{},
+};
+
+static error_t parse_shell(int key, char *arg, struct argp_state *state)
+{
+	struct cli_run *c = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = c;
+		return 0;
+	case OPT_ADD:
+		if (access(arg, R_OK) < 0)
+			argp_error(state, "--add: cannot read %s: %s", arg,
+				   strerror(errno));
+		strv_push(&c->o.add, arg);
+		break;
+	case OPT_DIR:
+		c->o.dir = arg;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	c->patches = false;
+	return 0;
+}
+
 int cmd_shell(int argc, char **argv)
 {
 	static const struct argp_child children[] = {
 		{ &cli_kernel }, { &cli_common }, {},
 	};
 	static const struct argp argp = {
+		.options = shell_options,
+		.parser = parse_shell,
 		.args_doc = "KERNEL",
 		.doc = "Boot KERNEL, make and mount the machine's namespaces, "
 		       "and connect this terminal to a shell there. `exit` "

@@ -612,3 +612,46 @@ void image_spec_free(struct image_spec *spec)
 	strv_free(&spec->programs);
 	strv_free(&spec->missing);
 }
+
+/* --- what the user adds ---------------------------------------------------- */
+
+static int add_own(struct files *f, const struct strv *files)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		const char *src = files->v[i], *slash = strrchr(src, '/');
+		_free_ char *dst = xstrfmt("/root/%s", slash ? slash + 1 : src);
+		int err;
+
+		if (have(f, dst))
+			return error("two files to add are named %s", dst + 6),
+			       EXIT_USAGE;
+		err = add_elf(f, dst, src);
+		if (err)
+			return error("cannot take %s along into the guest: %s",
+				     src, why_not(err)), EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* A kernel takes one archive behind the other, the later one's files over those
+ * of the earlier. */
+int image_add(const char *path, const struct strv *files, const char *to)
+{
+	__cleanup(files_free) struct files f = {};
+	_free_ char *part = xstrfmt("%s.part", to);
+	_buf_ struct buf all = {};
+	int err = add_own(&f, files);
+
+	if (err)
+		return err;
+	err = write_image(&f, part);
+	if (!err)
+		err = read_file(path, &all);
+	if (!err)
+		err = read_file(part, &all);
+	if (!err)
+		err = write_file(to, all.data, all.len);
+	unlink(part);
+	return err ? (error("cannot write the image %s: %s", to,
+			    strerror(-err)), EXIT_RIG_FAILED) : 0;
+}

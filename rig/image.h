@@ -26,4 +26,11 @@ struct image_spec {
 int image_get(struct image_spec *spec, char **path);
 void image_spec_free(struct image_spec *spec);
 
+/*
+ * The image at @path with the user's own @files in /root, and the libraries
+ * they need, written to @to. As image_get(); EXIT_USAGE when a file cannot be
+ * read.
+ */
+int image_add(const char *path, const struct strv *files, const char *to);
+
 #endif

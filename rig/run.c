@@ -27,6 +27,8 @@ static void run_free(struct run *r)
 	findings_free(&r->last);
 	free(r->known);
 	json_object_put(r->info);
+	if (r->own_image)
+		unlink(r->image);
 	free(r->image);
 	free(r->blind);
 	free(r->dir);
@@ -305,6 +307,16 @@ static int stage_kernel(struct run *r)
 	return save_info(r);
 }
 
+/* The user's own files: an image of this run's own. */
+static int add_files(struct run *r)
+{
+	_free_ char *base = take_ptr(r->image);
+
+	r->own_image = true;
+	r->image = xstrfmt("%s/initramfs.cpio", r->dir);
+	return image_add(base, &r->o->add, r->image);
+}
+
 static int stage_image(struct run *r)
 {
 	__cleanup(image_spec_free) struct image_spec spec = {};
@@ -319,6 +331,8 @@ static int stage_image(struct run *r)
 	}
 	progress("image", "packing the guest's image");
 	err = image_get(&spec, &r->image);
+	if (!err && r->o->add.n)
+		err = add_files(r);
 	if (err)
 		return err;
 	for (size_t i = 0; i < spec.missing.n; i++) {

@@ -79,6 +79,7 @@ struct run_opts {
 	bool dry_run, json;
 	bool shell;			/* an interactive guest, no cases */
 	bool silent;			/* no summary at the end */
+	struct strv add;		/* files for the guest's /root */
 	struct strv words;		/* the command line, for the report */
 };
 
@@ -95,6 +96,7 @@ struct run {
 	size_t offered;			/* cases that --all would run */
 	size_t chosen;			/* those that were asked for */
 	char *image;
+	bool own_image;			/* it goes when the run ends */
 	/* What a refcount means: of fsdax pages, and of device-dax ones. */
 	struct ref_row rows[2];
 	bool calibrated[2];
