@@ -30,24 +30,31 @@ static bool gen(struct gen *g, struct step *s)
 	return true;
 }
 
+/* O_TRUNC, of the file that has the name now. */
+static struct span *will_cut(struct lane *l, struct ino *ino)
+{
+	struct span *sp = will_change(l, ino, 0);
+
+	will_free(l, ino, 0, MAX_FILE);
+	return sp;
+}
+
 static int run(struct lane *l, const struct step *s)
 {
 	struct file *f = fresh_fd(l, s->arg[FD]);
-	struct ino *ino = use_name(l, s->arg[NAME]);
 	const char *path = wl->mnt ? name_path(s->arg[NAME]) : wl->dev;
 	struct span *sp = NULL;
+	struct ino *ino;
 	int fd;
 
 	/* There is one device. */
 	if (!f || (!wl->mnt && (s->arg[NAME] || s->arg[HOW] == TRUNC)))
 		return VOID;
-	if (s->arg[HOW] == TRUNC && ino) {
-		sp = will_change(l, ino, 0);
-		will_free(l, ino, 0, MAX_FILE);
-	}
 	/* Nobody else makes or removes the name between here and there. */
 	pthread_mutex_lock(&names_lock);
-	ino = ino ?: use_name(l, s->arg[NAME]);
+	ino = use_name(l, s->arg[NAME]);
+	if (s->arg[HOW] == TRUNC && ino)
+		sp = will_cut(l, ino);
 	fd = open(path, flags[s->arg[HOW]] | O_CLOEXEC, 0600);
 	if (fd >= 0 && !ino) {
 		ino = ino_new(l);
@@ -61,8 +68,10 @@ static int run(struct lane *l, const struct step *s)
 		close(fd);
 		return VOID;
 	}
-	if (sp)
+	if (sp) {
+		private_lost(ino, 0);
 		model_size(l, sp, 0);
+	}
 	fill_fd(l, f, fd, ino);
 	f->direct = s->arg[HOW] == DIRECT;
 	f->readonly = s->arg[HOW] == RDONLY;

@@ -13,23 +13,6 @@ static bool gen(struct gen *g, struct step *s)
 	return true;
 }
 
-/* What a private mapping had of its own behind the new end is gone with the
- * file's pages (mm/memory.c unmap_mapping_range(), even_cows). */
-static void cut_private(struct ino *ino, uint64_t size)
-{
-	pthread_mutex_lock(&ex->lock);
-	for (int i = 0; i < NR_SLOTS; i++) {
-		struct map *m = &ex->maps[i];
-
-		if (!m->p || m->ino != ino || !m->own)
-			continue;
-		for (size_t page = 0; page < m->len / PAGE; page++)
-			if (m->off + (page + 1) * PAGE > size && m->own[page])
-				m->own[page] = 2;
-	}
-	pthread_mutex_unlock(&ex->lock);
-}
-
 static int run(struct lane *l, const struct step *s)
 {
 	struct file *f = use_fd(l, s->arg[FD]);
@@ -44,7 +27,7 @@ static int run(struct lane *l, const struct step *s)
 		check_error(l, f->ino, errno);
 		return errno;
 	}
-	cut_private(f->ino, size);
+	private_lost(f->ino, size);
 	model_size(l, sp, size);
 	return 0;
 }

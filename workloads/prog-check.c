@@ -309,6 +309,10 @@ void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
 	char key[120], title[160];
 
 	pthread_mutex_lock(&ex->lock);
+	/* Threads may have made it longer than the model goes. */
+	left = off < MAX_FILE ? MAX_FILE - off : 0;
+	want = want < left ? want : left;
+	got = got < left ? got : left;
 	left = off < ino->size ? ino->size - off : 0;
 	have = want < left ? want : left;
 	if (have != got && !sp->clash && !ino->size_unsure &&
@@ -389,12 +393,14 @@ static void look_at_size(struct lane *l, struct ino *ino, int fd)
 {
 	struct stat st;
 	char key[80], title[160];
+	uint64_t size;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
-	if ((uint64_t)st.st_size == ino->size)
-		return;
-	if (!ino->size_unsure && !is_told(ino, "size")) {
+	/* What threads added behind that nobody looks at. */
+	size = (uint64_t)st.st_size < MAX_FILE ? (uint64_t)st.st_size :
+						 MAX_FILE;
+	if (size != ino->size && !ino->size_unsure && !is_told(ino, "size")) {
 		struct json_object *d = json_object_new_object();
 
 		snprintf(key, sizeof(key), "%s size", wl->fs);
@@ -407,14 +413,13 @@ static void look_at_size(struct lane *l, struct ino *ino, int fd)
 		put_num(d, "step", l->step ? l->step->nr : ex->prog->n + 1);
 		finding("data", key, title, title, d);
 	}
-	if (st.st_size < (off_t)ino->size)
-		memset(ino->data + st.st_size, 0, ino->size - st.st_size);
-	else if (st.st_size <= (off_t)MAX_FILE) {
-		memset(ino->unsure + ino->size, 1, st.st_size - ino->size);
+	if (size < ino->size) {
+		memset(ino->data + size, 0, ino->size - size);
+	} else if (size > ino->size) {
+		memset(ino->unsure + ino->size, 1, size - ino->size);
 		ino->any_unsure = true;
 	}
-	ino->size = st.st_size < (off_t)MAX_FILE ? (size_t)st.st_size :
-						   MAX_FILE;
+	ino->size = size;
 	ino->size_unsure = false;
 }
 

@@ -356,6 +356,16 @@ void model_swap(struct lane *l, struct span *a, uint64_t aoff, struct span *b,
 	pthread_mutex_unlock(&ex->lock);
 }
 
+void model_same(struct lane *l, struct span *sp, uint64_t off, uint64_t len,
+		bool shared)
+{
+	pthread_mutex_lock(&ex->lock);
+	sp->ino->shared |= shared;
+	changed(l, sp->ino, off, cut(off, len));
+	settle(sp);
+	pthread_mutex_unlock(&ex->lock);
+}
+
 void model_nothing(struct span *sp)
 {
 	settle(sp);

@@ -27,7 +27,7 @@ static void run_step(struct lane *l, const struct step *s)
 	int err;
 
 	l->step = s;
-	l->patience = 0;
+	l->patience = l->settle = 0;
 	l->steps_begun++;
 	l->in_step = true;
 	err = s->op->run(l, s);

@@ -19,8 +19,10 @@ static int pagemap = -1;
 
 void slots_init(void)
 {
-	for (int i = 0; i < NR_SLOTS; i++)
+	for (int i = 0; i < NR_SLOTS; i++) {
 		ex->files[i].fd = -1;
+		pthread_mutex_init(&ex->files[i].position, NULL);
+	}
 	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 }
 
@@ -267,6 +269,21 @@ void empty_map(struct lane *l, struct map *m)
 	m->gone = true;
 	if (!m->users)
 		clear_map(m);
+	pthread_mutex_unlock(&ex->lock);
+}
+
+void private_lost(struct ino *ino, uint64_t off)
+{
+	pthread_mutex_lock(&ex->lock);
+	for (int i = 0; i < NR_SLOTS; i++) {
+		struct map *m = &ex->maps[i];
+
+		if (!m->p || m->ino != ino || !m->own)
+			continue;
+		for (size_t page = 0; page < m->len / PAGE; page++)
+			if (m->off + (page + 1) * PAGE > off && m->own[page])
+				m->own[page] = 2;
+	}
 	pthread_mutex_unlock(&ex->lock);
 }
 

@@ -188,6 +188,27 @@ static void where_is(pid_t tid, char *fn, size_t size, char *stack,
 	free(copy);
 }
 
+/* It waits for a lock: whoever has that is the one to look at. */
+static bool wants_lock(struct lane *l)
+{
+	char fn[64], stack[4096];
+
+	where_is(l->tid, fn, sizeof(fn), stack, sizeof(stack));
+	return strstr(stack, "rwsem_down_") || strstr(stack, "mutex_lock") ||
+	       strstr(stack, "percpu_rwsem_wait");
+}
+
+static struct lane *culprit(struct lane *l)
+{
+	if (!wants_lock(l))
+		return l;
+	for (unsigned int i = 0; i < ex->prog->threads; i++)
+		if (ex->lanes[i].in_step && ex->lanes[i].step &&
+		    !wants_lock(&ex->lanes[i]))
+			return &ex->lanes[i];
+	return l;
+}
+
 static void tell_stuck(struct lane *l, const char *what, const char *words)
 {
 	const struct step *s = l->step;
@@ -244,6 +265,8 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 		return;
 	if (l->patience * wl->scale > limit)
 		limit = l->patience * wl->scale;
+	if (l->settle)
+		settle = l->settle * wl->scale;
 	state = state_of(l->tid, &ticks);
 	if (!w->ticks_begun)
 		w->ticks_begun = ticks + 1;
@@ -271,7 +294,7 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 	/* Nothing is held that it could wait for. */
 	if (w->next == NOTHING_LEFT || w->spun) {
 		if (!w->spun)
-			tell_stuck(l, "stuck", "does not return though nothing is held");
+			tell_stuck(culprit(l), "stuck", "does not return though nothing is held");
 		BROKEN("step %u of thread %d does not end",
 		       l->step ? l->step->nr : 0, l->nr);
 	}

@@ -265,6 +265,10 @@ void model_copy(struct lane *l, struct span *dst, uint64_t doff,
 		struct span *src, uint64_t soff, uint64_t len, bool shared);
 void model_swap(struct lane *l, struct span *a, uint64_t aoff, struct span *b,
 		uint64_t boff, uint64_t len);
+/* All of it is as it was, but maybe in other blocks; @shared: they may be
+ * another file's, too. */
+void model_same(struct lane *l, struct span *sp, uint64_t off, uint64_t len,
+		bool shared);
 /* Nothing was changed after all, or nobody knows what was. */
 void model_nothing(struct span *sp);
 /* What @from holds is about to be in @to, too. */
@@ -305,6 +309,8 @@ struct file {			/* an open one */
 	unsigned int users;
 	bool closing;
 	bool direct, append, readonly;
+	/* Over a seek and what goes on from there. */
+	pthread_mutex_t position;
 };
 
 struct map {
@@ -359,6 +365,11 @@ void fill_fd(struct lane *l, struct file *f, int fd, struct ino *ino);
 void fill_map(struct lane *l, struct map *m, const struct map *with);
 void empty_fd(struct lane *l, struct file *f);
 void empty_map(struct lane *l, struct map *m);
+
+/* The file's pages from @off on went away for good: what private mappings had
+ * of their own there may be gone with them (mm/memory.c unmap_mapping_range(),
+ * even_cows). */
+void private_lost(struct ino *ino, uint64_t off);
 
 /* The path of a name slot ("a"), and the file it names, with one more use for
  * the step; NULL: there is none. */
@@ -426,6 +437,7 @@ struct lane {
 	unsigned int must[NR_SLOTS];	/* ids of holds that it must wait for */
 	unsigned int nr_must;
 	double patience;	/* seconds that the step may sleep for */
+	double settle;		/* seconds asleep that mean blocked, or 0 */
 };
 
 struct exec {
