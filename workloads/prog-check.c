@@ -181,8 +181,8 @@ static void same_way(const struct looked *k, size_t *i, size_t *len)
 static void tell_data(const struct looked *k, size_t i, struct found f)
 {
 	const struct ino *ino = k->ino;
-	uint64_t ww = word_at(k->want, k->off, k->n, i), at;
-	struct found w = decode(ino, ww, (k->off + i) / 8 * 8);
+	uint64_t ww, at;
+	struct found w;
 	unsigned int last, now;
 	struct json_object *d = json_object_new_object();
 	char key[200], title[200], *text = NULL;
@@ -192,6 +192,10 @@ static void tell_data(const struct looked *k, size_t i, struct found f)
 	now = k->l->step ? k->l->step->nr : ex->prog->n + 1;
 	same_way(k, &i, &len);
 	at = k->off + i;
+	ww = word_at(k->want, k->off, k->n, i);
+	w = decode(ino, ww, at / 8 * 8);
+	if (len > 1)
+		f = decode(ino, word_at(k->got, k->off, k->n, i), at);
 	last = ino->last[at / PAGE];
 	/* Whoever changed the page last has to answer for what is there. */
 	if (w.origin != IS_ZERO)
@@ -249,6 +253,15 @@ static bool may_be(const struct ino *ino, struct found f)
 	return f.origin != IS_EARLIER;
 }
 
+/* The whole word from byte @i on. */
+static bool whole_unsure(const struct looked *k, size_t i, bool all_unsure)
+{
+	if ((k->off + i) % 8 || k->n - i < 8)
+		return false;
+	return all_unsure || memcmp(k->ino->unsure + k->off + i,
+				    "\1\1\1\1\1\1\1\1", 8) == 0;
+}
+
 static void compare(struct looked *k, bool all_unsure)
 {
 	struct ino *ino = k->ino;
@@ -262,8 +275,11 @@ static void compare(struct looked *k, bool all_unsure)
 			   (k->off + i) / 8 * 8);
 		if (all_unsure || ino->unsure[k->off + i]) {
 			if (may_be(ino, f) || (k->off + i) % 8 ||
-			    k->n - i < 8)
+			    k->n - i < 8) {
+				if (whole_unsure(k, i, all_unsure))
+					i += 7;
 				continue;
+			}
 		} else if (f.origin == IS_SAME && f.step ==
 			   (word_at(k->want, k->off, k->n, i) >> 24 & 0xffff) &&
 			   (k->off + i) % 8) {

@@ -12,7 +12,7 @@
 #define SETTLE 0.06
 /* What was freed goes on within this. */
 #define LIMIT 5.0
-/* CPU seconds that no step has use for. */
+/* CPU seconds in the kernel that no step has use for. */
 #define SPIN 2.0
 
 /* --- what must wait ------------------------------------------------------------- */
@@ -128,13 +128,14 @@ struct watched {
 	uint64_t begun;
 	double since;		/* the step began, or was freed */
 	double asleep;		/* since then, or 0 */
-	unsigned long ticks, ticks_begun;
+	unsigned long ticks, sys_begun;
 	bool spun;
 	enum { ITS_FILES, ALL, NOTHING_LEFT } next;
 };
 static struct watched watched[MAX_LANES];
 
-static char state_of(pid_t tid, unsigned long *ticks)
+/* State letter; CPU ticks used so far, and those of them in the kernel. */
+static char state_of(pid_t tid, unsigned long *ticks, unsigned long *sys)
 {
 	unsigned long ut = 0, st = 0;
 	char path[64], buf[512], *p, c = '?';
@@ -147,6 +148,7 @@ static char state_of(pid_t tid, unsigned long *ticks)
 		sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
 		       &c, &ut, &st);
 	*ticks = ut + st;
+	*sys = st;
 	return c;
 }
 
@@ -254,7 +256,7 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 {
 	double settle = SETTLE * wl->scale, limit = LIMIT * wl->scale;
 	double hz = sysconf(_SC_CLK_TCK);
-	unsigned long ticks = 0;
+	unsigned long ticks = 0, sys = 0;
 	char state;
 
 	if (!l->in_step || w->begun != l->steps_begun) {
@@ -267,15 +269,15 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 		limit = l->patience * wl->scale;
 	if (l->settle)
 		settle = l->settle * wl->scale;
-	state = state_of(l->tid, &ticks);
-	if (!w->ticks_begun)
-		w->ticks_begun = ticks + 1;
+	state = state_of(l->tid, &ticks, &sys);
+	if (!w->sys_begun)
+		w->sys_begun = sys + 1;
 	if ((state != 'S' && state != 'D') || ticks != w->ticks)
 		w->asleep = 0;
 	else if (!w->asleep)
 		w->asleep = now;
 	w->ticks = ticks;
-	if (!w->spun && ticks + 1 - w->ticks_begun > SPIN * wl->scale * hz) {
+	if (!w->spun && sys + 1 - w->sys_begun > SPIN * wl->scale * hz) {
 		w->spun = true;
 		tell_stuck(l, "spin", "burns CPU time and does not come back");
 		give(watcher, l, w);
