@@ -64,9 +64,12 @@ struct span *span_open(struct lane *l, struct ino *ino, uint64_t off,
 	sp->end = len < MAX_FILE - sp->off ? sp->off + len : MAX_FILE;
 	sp->write = write;
 	pthread_mutex_lock(&ex->lock);
-	/* Whoever makes a file longer changes what is behind its end. */
-	if (write && sp->end > ino->size)
+	/* Whoever makes a file longer changes all that is behind its end. */
+	if (write && sp->end > ino->size) {
+		if (sp->off > ino->size)
+			sp->off = ino->size;
 		sp->end = MAX_FILE;
+	}
 	for (struct span *o = ex->spans; o; o = o->next)
 		if ((write || o->write) && (!l || o->lane != l) &&
 		    overlap(sp, o))
