@@ -364,8 +364,9 @@ int64_t log_page(int pagemap, const void *p)
 {
 	uint64_t e, dev;
 
-	if (!data_size || pread(pagemap, &e, 8, (uintptr_t)p / PAGE * 8) != 8 ||
-	    !(e >> 63))
+	if (pread(pagemap, &e, 8, (uintptr_t)p / PAGE * 8) != 8 || !(e >> 63))
+		return -2;
+	if (!data_size)
 		return -1;
 	dev = (e & ((1ull << 55) - 1)) * PAGE - data_start;
 	return dev < data_size ? (int64_t)dev : -1;

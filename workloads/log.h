@@ -60,7 +60,8 @@ void log_touched(const void *p, size_t len, size_t step);
 int log_hold(const char *kind, const void *p, size_t len);
 void log_release(int id);
 /* The same in two, for those who hold much and are looked at seldom: the byte
- * of the device whose page is mapped at @p now, or -1; and @n such pages. */
+ * of the device whose page is mapped at @p now, -1 when it is another page, -2
+ * when there is none; and @n such pages. */
 int64_t log_page(int pagemap, const void *p);
 int log_hold_pages(const char *kind, const int64_t *dev, size_t n);
 /* The same for a pipe, first in, first out, from whichever process. */

@@ -8,7 +8,7 @@ static int run(struct lane *l, const struct step *s)
 	check_all(l);
 	/* The host may take its time. */
 	l->patience = 30;
-	holds_tell();
+	holds_tell(l);
 	wl_census("a quiet point", 0, PAGE);
 	return 0;
 }

@@ -23,8 +23,9 @@ void step_ends(struct lane *l, int err);
  * were. By the watching thread, or when no other runs. */
 unsigned int release_all(struct lane *l, struct ino *ino);
 unsigned int holds_of(struct ino *ino);
-/* Tell the host of all that is held, and take it back: around a census. */
-void holds_tell(void);
+/* Before a census: tell the host of all that is held. What nobody knows the
+ * pages of is let go. */
+void holds_tell(struct lane *l);
 /* Close and unmap all slots; names stay. */
 void empty_all(struct lane *l);
 /* A descriptor to read @ino by, from whichever slot or name; *@own: to be

@@ -71,9 +71,10 @@ struct span *span_open(struct lane *l, struct ino *ino, uint64_t off,
 		sp->end = MAX_FILE;
 	}
 	for (struct span *o = ex->spans; o; o = o->next)
-		if ((write || o->write) && (!l || o->lane != l) &&
-		    overlap(sp, o))
-			sp->clash = o->clash = true;
+		if ((!l || o->lane != l) && overlap(sp, o)) {
+			sp->clash |= o->write;
+			o->clash |= write;
+		}
 	sp->next = ex->spans;
 	ex->spans = sp;
 	pthread_mutex_unlock(&ex->lock);
@@ -348,6 +349,10 @@ void model_swap(struct lane *l, struct span *a, uint64_t aoff, struct span *b,
 		y->unsure[boff + i] = u;
 	}
 	x->any_unsure = y->any_unsure = x->any_unsure || y->any_unsure;
+	if (a->clash || b->clash) {
+		unsure(x, aoff, aoff + len);
+		unsure(y, boff, boff + len);
+	}
 	flow(x, y);
 	flow(y, x);
 	x->moved = y->moved = true;

@@ -384,6 +384,7 @@ struct hold *fresh_ref(struct lane *l, uint64_t slot, const char *kind,
 		.ino = m->ino, .off = m->off + first,
 		.len = (off + len + PAGE - 1) / PAGE * PAGE - first,
 		.p = m->p + off, .fds = { -1, -1, -1, -1 },
+		.changes = m->ino->changes,
 	};
 	get_ino(h->ino);
 	pthread_mutex_unlock(&ex->lock);
@@ -393,31 +394,51 @@ struct hold *fresh_ref(struct lane *l, uint64_t slot, const char *kind,
 /*
  * Of all its pages or none: a reference some of whose pages cannot be told is
  * not waited for. What is mapped there now may already be another page than was
- * taken, if another thread changed the file: then the model has seen a change.
+ * taken, if another thread changed the file: then the model has seen a change
+ * since fresh_ref(), or one is under way.
  */
-static void find_pages(struct hold *h)
+void ref_pages(struct hold *h)
 {
 	const char *p = (const char *)((uintptr_t)h->p / PAGE * PAGE);
 
 	for (uint64_t at = 0; at < h->len; at += PAGE) {
 		int64_t dev = log_page(pagemap, p + at);
 
-		if (dev < 0 || h->nr_dev == sizeof(h->dev) / sizeof(*h->dev)) {
+		if (dev == -2 || h->nr_dev == sizeof(h->dev) / sizeof(*h->dev))
+			h->doubt = true;
+		else if (dev < 0)
 			h->detached = true;
-			continue;
-		}
-		h->dev[h->nr_dev++] = dev;
+		else
+			h->dev[h->nr_dev++] = dev;
 	}
+	h->looked = true;
 }
 
 void ref_held(struct lane *l, struct hold *h)
 {
-	find_pages(h);
+	if (!h->looked)
+		ref_pages(h);
 	pthread_mutex_lock(&ex->lock);
-	h->changes = h->ino->changes;
+	h->doubt |= h->changes != h->ino->changes;
 	for (struct span *o = ex->spans; o; o = o->next)
-		if (o->ino == h->ino && o->write && o->lane && o->lane != l)
-			h->detached = true;
+		h->doubt |= o->ino == h->ino && o->write && o->lane &&
+			    o->lane != l;
+	h->detached |= h->doubt;
+	h->held = true;
+	pthread_mutex_unlock(&ex->lock);
+}
+
+void ref_held_as(struct lane *l, struct hold *h, const struct hold *as)
+{
+	pthread_mutex_lock(&ex->lock);
+	memcpy(h->dev, as->dev, sizeof(h->dev));
+	h->nr_dev = as->nr_dev;
+	h->detached = as->detached;
+	h->doubt = as->doubt;
+	h->changes = as->changes;
+	/* Part of them: which ones were left out is not known. */
+	if (h->off != as->off || h->len != as->len)
+		h->detached = h->doubt = true;
 	h->held = true;
 	pthread_mutex_unlock(&ex->lock);
 }
@@ -445,6 +466,27 @@ struct hold *take_ref(struct lane *l, uint64_t slot)
 	h = take(h) ? h : NULL;
 	pthread_mutex_unlock(&ex->lock);
 	return h;
+}
+
+void ref_keep(struct hold *h)
+{
+	pthread_mutex_lock(&ex->lock);
+	h->releasing = false;
+	pthread_mutex_unlock(&ex->lock);
+}
+
+unsigned int take_refs(bool (*which)(const struct hold *h),
+		       struct hold *out[NR_SLOTS])
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&ex->lock);
+	for (int i = 0; i < NR_SLOTS; i++)
+		if (ex->holds[i].held && which(&ex->holds[i]) &&
+		    take(&ex->holds[i]))
+			out[n++] = &ex->holds[i];
+	pthread_mutex_unlock(&ex->lock);
+	return n;
 }
 
 void ref_release(struct lane *l, struct hold *h)
@@ -503,8 +545,18 @@ unsigned int release_all(struct lane *l, struct ino *ino)
 	return n;
 }
 
-void holds_tell(void)
+static bool in_doubt(const struct hold *h)
 {
+	return h->doubt;
+}
+
+void holds_tell(struct lane *l)
+{
+	struct hold *which[NR_SLOTS];
+	unsigned int n = take_refs(in_doubt, which);
+
+	while (n)
+		ref_release(l, which[--n]);
 	for (int i = 0; i < NR_SLOTS; i++) {
 		struct hold *h = &ex->holds[i];
 

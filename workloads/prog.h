@@ -221,8 +221,8 @@ struct ino {
 	unsigned int told;	/* bits of views that a finding was made of */
 };
 
-/* A range that a step reads or changes now. Two at a time of which one changes
- * it leave nobody sure of what is in both. */
+/* A range that a step reads or changes now. Another that changes it meanwhile
+ * leaves nobody sure of what was read, or is there. */
 struct span {
 	struct lane *lane;	/* NULL: a reference's */
 	struct ino *ino;
@@ -337,6 +337,8 @@ struct hold {
 	int64_t dev[16];	/* the device's pages, at most so many */
 	unsigned int nr_dev;	/* 0: copies, or a hole's page, or unknown */
 	bool detached;		/* not the file's any more, or not for sure */
+	bool looked;		/* for its pages */
+	bool doubt;		/* nobody can say which pages they are */
 	bool held, releasing;
 	uint64_t changes;	/* ino->changes when it was taken */
 	int log;		/* its number in the host's log, or 0 */
@@ -393,11 +395,20 @@ bool ino_ends(struct lane *l, struct ino *ino);
 struct hold *fresh_ref(struct lane *l, uint64_t slot, const char *kind,
 		       struct map *m, uint64_t off, uint64_t len);
 void ref_held(struct lane *l, struct hold *h);
+/* The part of it that may wait for locks of the process' mappings. */
+void ref_pages(struct hold *h);
+/* It is on the pages that @as, taken by this thread, is on. */
+void ref_held_as(struct lane *l, struct hold *h, const struct hold *as);
 void ref_none(struct lane *l, struct hold *h);
 /* The one in the slot, for this thread to release; NULL when it is empty, or
  * somebody else does. */
 struct hold *take_ref(struct lane *l, uint64_t slot);
 void ref_release(struct lane *l, struct hold *h);
+/* It was taken, and stays as it is. */
+void ref_keep(struct hold *h);
+/* Take all that @which says at one time, into @out: how many. */
+unsigned int take_refs(bool (*which)(const struct hold *h),
+		       struct hold *out[NR_SLOTS]);
 /* What came through @h, which is read only: compare it. */
 void ref_check(struct lane *l, struct hold *h, const void *got, size_t len);
 
