@@ -55,6 +55,8 @@ struct agent {
 	struct json_object *reply;
 	unsigned int seen[5];	/* results by status */
 	int census;		/* number of the one that waits for "go", or 0 */
+	double undead;		/* since when the child has ended but for threads
+				 * that the kernel keeps, or 0 */
 	bool hung;
 };
 
@@ -281,6 +283,7 @@ static void start(struct agent *a, struct json_object *req)
 	memset(a->seen, 0, sizeof(a->seen));
 	a->hung = false;
 	a->census = 0;
+	a->undead = 0;
 	a->id = id;
 	a->started = mono();
 	a->deadline = a->started + req_num(req, "timeout", 60);
@@ -434,15 +437,41 @@ static void finish(struct agent *a, int status, int stuck)
 	send_json(a, o);
 }
 
+/*
+ * A process that has called exit_group() stays a zombie that cannot be waited
+ * for while a thread of it is in uninterruptible sleep: there is no more to
+ * come of it.
+ */
+static bool is_undead(struct agent *a)
+{
+	char path[64], stat[512], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", a->child);
+	slurp(path, stat, sizeof(stat));
+	p = strrchr(stat, ')');
+	if (!p || p[1] != ' ' || p[2] != 'Z')
+		a->undead = 0;
+	else if (!a->undead)
+		a->undead = mono();
+	return a->undead && mono() - a->undead > 2;
+}
+
 /* The child ended by itself, or its time is up. */
 static void child_check(struct agent *a)
 {
 	int status = 0;
 	pid_t got = waitpid(a->child, &status, WNOHANG);
+	bool undead = got != a->child && is_undead(a);
 
-	if (got != a->child && mono() < a->deadline)
+	if (got != a->child && mono() < a->deadline && !undead)
 		return;
-	if (got != a->child) {
+	if (undead) {
+		struct stacks s = { a, 0 };
+
+		/* A program's executor tells itself what does not end. */
+		a->hung = !a->seen[1];
+		each_of(a->child, send_stacks, &s);
+	} else if (got != a->child) {
 		struct stacks s = { a, 0 };
 
 		a->hung = true;
