@@ -69,7 +69,9 @@ void step_waited(struct lane *l, int err)
 		struct hold *h = &ex->holds[i];
 
 		for (unsigned int k = 0; k < l->nr_must; k++) {
-			if (!h->used || h->id != l->must[k] || h->releasing)
+			/* Detached meanwhile: what was freed is another page. */
+			if (!h->used || h->id != l->must[k] || h->releasing ||
+			    h->detached)
 				continue;
 			if (!told)
 				tell_early(l, h);
@@ -126,7 +128,8 @@ unsigned int obstacles_undo(void)
 
 struct watched {
 	uint64_t begun;
-	double since;		/* the step began, or was freed */
+	double began;		/* the step */
+	double since;		/* ... or when it was freed */
 	double asleep;		/* since then, or 0 */
 	unsigned long ticks, sys_begun;
 	bool spun;
@@ -206,31 +209,61 @@ static struct lane *culprit(struct lane *l)
 		return l;
 	for (unsigned int i = 0; i < ex->prog->threads; i++)
 		if (ex->lanes[i].in_step && ex->lanes[i].step &&
-		    !wants_lock(&ex->lanes[i]))
+		    watched[i].asleep && !wants_lock(&ex->lanes[i]))
 			return &ex->lanes[i];
 	return l;
 }
 
+/* The step of another thread that has begun to let go of a reference, and does
+ * not come back either; or NULL. */
+static const struct step *releaser(const struct lane *l)
+{
+	for (unsigned int i = 0; i < ex->prog->threads; i++) {
+		const struct step *s = ex->lanes[i].step;
+
+		if (&ex->lanes[i] == l || !ex->lanes[i].in_step || !s)
+			continue;
+		for (unsigned int a = 0; a < op_nr_args(s->op); a++)
+			if (s->op->args[a].type == ARG_REF &&
+			    !s->op->args[a].fresh &&
+			    ex->holds[s->arg[a]].releasing)
+				return s;
+	}
+	return NULL;
+}
+
 static void tell_stuck(struct lane *l, const char *what, const char *words)
 {
-	const struct step *s = l->step;
+	const struct step *s = l->step, *by = releaser(l);
 	struct json_object *d = json_object_new_object();
-	char fn[64], stack[4096], key[160], title[200], line[400], *text;
+	char fn[64], stack[4096], key[160], title[200], line[400], with[400];
+	char *text;
 
 	where_is(l->tid, fn, sizeof(fn), stack, sizeof(stack));
-	snprintf(key, sizeof(key), "%s %s %s %s", wl->fs, what,
+	snprintf(key, sizeof(key), "%s %s %s %s%s%s", wl->fs, what,
 		 s ? s->op->name : "the end",
-		 strcmp(what, "stuck") == 0 ? fn : "");
-	snprintf(title, sizeof(title), "%s on %s %s%s%s",
+		 strcmp(what, "stuck") == 0 ? fn : "", by ? " against " : "",
+		 by ? by->op->name : "");
+	snprintf(title, sizeof(title), "%s on %s %s%s%s%s%s",
 		 s ? s->op->name : "the end", wl->fs, words,
+		 by ? " but what is on its way: " : "", by ? by->op->name : "",
 		 *fn == '?' ? "" : ": it is in ", *fn == '?' ? "" : fn);
-	if (asprintf(&text, "%s\n%s\n%s\n", title,
-		     s ? step_print(s, line, sizeof(line)) : "", stack) < 0)
+	if (asprintf(&text, "%s\n%s\n%s%s%s\n", title,
+		     s ? step_print(s, line, sizeof(line)) : "",
+		     by ? step_print(by, with, sizeof(with)) : "",
+		     by ? "\n" : "", stack) < 0)
 		return;
 	put_str(d, "what", what);
 	put_num(d, "step", s ? s->nr : 0);
 	finding("waiting", key, title, text, d);
 	free(text);
+}
+
+static unsigned int give_all(struct lane *watcher)
+{
+	unsigned int n = obstacles_undo();
+
+	return n + release_all(watcher, NULL);
 }
 
 /* Let go of what it may wait for: whether there was anything. */
@@ -244,11 +277,24 @@ static bool give(struct lane *watcher, struct lane *l, struct watched *w)
 		w->next = ALL;
 	}
 	if (!n && w->next == ALL) {
-		n = obstacles_undo();
-		n += release_all(watcher, NULL);
+		n = give_all(watcher);
 		w->next = NOTHING_LEFT;
 	}
 	return n;
+}
+
+/* Whether another thread's step may take as long as it does. */
+static bool is_any_patient(const struct lane *l, double now)
+{
+	for (unsigned int i = 0; i < ex->prog->threads; i++) {
+		const struct lane *o = &ex->lanes[i];
+
+		if (o != l && o->in_step && o->patience &&
+		    watched[i].begun == o->steps_begun &&
+		    now - watched[i].began < o->patience * wl->scale)
+			return true;
+	}
+	return false;
 }
 
 static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
@@ -260,7 +306,8 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 	char state;
 
 	if (!l->in_step || w->begun != l->steps_begun) {
-		*w = (struct watched){ .begun = l->steps_begun, .since = now };
+		*w = (struct watched){ .begun = l->steps_begun, .began = now,
+				       .since = now };
 		return;
 	}
 	if (now - w->since < settle / 2)
@@ -293,15 +340,16 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 	}
 	if (now - w->since < limit)
 		return;
-	/* Nothing is held that it could wait for. */
-	if (w->next == NOTHING_LEFT || w->spun) {
-		if (!w->spun)
-			tell_stuck(culprit(l), "stuck", "does not return though nothing is held");
-		BROKEN("step %u of thread %d does not end",
-		       l->step ? l->step->nr : 0, l->nr);
-	}
-	if (give(watcher, l, w))
+	/* It may wait for what was taken since, or for a thread that has a lock
+	 * and takes its time. */
+	if (give_all(watcher) || is_any_patient(l, now)) {
 		w->since = wl_now();
+		return;
+	}
+	if (!w->spun)
+		tell_stuck(culprit(l), "stuck", "does not return though nothing is held");
+	BROKEN("step %u of thread %d does not end", l->step ? l->step->nr : 0,
+	       l->nr);
 }
 
 void watch(struct lane *watcher)

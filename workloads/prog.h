@@ -323,7 +323,8 @@ struct map {
 	unsigned int users;
 	bool gone;		/* unmapped; empty when nobody uses it */
 	/* A private one: pages that were stored to, and what they hold. */
-	uint8_t *own;		/* 0: the file's, 1: ours, 2: nobody can say */
+	/* 0: the file's, 1: ours, 2: nobody can say, 3: a store makes it so */
+	uint8_t *own;
 	char *copy;
 };
 
