@@ -77,16 +77,18 @@ static uint64_t sysfs_number(const char *path)
  */
 static void find_device(void)
 {
-	static const char *const from[] = { "/sys/block/%s/device/%s",
-					    "/sys/bus/dax/devices/%s/%s" };
 	const char *name = wl->dev ? strrchr(wl->dev, '/') : NULL;
+	char dir[100], path[120];
 
-	for (size_t i = 0; name && !data_size && i < ARRAY_LEN(from); i++) {
-		char path[200];
-
-		snprintf(path, sizeof(path), from[i], name + 1, "resource");
+	for (int dax = 0; name && !data_size && dax < 2; dax++) {
+		if (dax)
+			snprintf(dir, sizeof(dir), "/sys/bus/dax/devices%s",
+				 name);
+		else
+			snprintf(dir, sizeof(dir), "/sys/block%s/device", name);
+		snprintf(path, sizeof(path), "%s/resource", dir);
 		data_start = sysfs_number(path);
-		snprintf(path, sizeof(path), from[i], name + 1, "size");
+		snprintf(path, sizeof(path), "%s/size", dir);
 		data_size = data_start ? sysfs_number(path) : 0;
 	}
 }
