@@ -76,8 +76,9 @@ void emit_check(struct emit *e, unsigned int nr);
 /* The finding is about how the step waits: "early", "stuck", "spin", or NULL. */
 const char *emit_how_waits(const struct emit *e, unsigned int nr);
 
-/* --- prog-emit-helpers.c ----------------------------------------------------------- */
+/* --- prog-emit-uses.c ------------------------------------------------------------- */
 
+bool emit_is_used(const struct emit *e, const char *helper);
 /* Headers, slots and helper functions, as used by now. */
 void emit_helpers(struct emit *e, FILE *out);
 

@@ -301,7 +301,8 @@ static bool emit_look(struct emit *e, uint64_t len, char *got, size_t size)
 		return true;
 	}
 	if (looks_anew(e) && !is_view(e, "a reference")) {
-		emit_uses(e, "get");
+		if (f->fd >= 0 || f->file)
+			emit_uses(e, "get");
 		if (f->fd >= 0)
 			emit_line(e, "get(fd%d, %#llx, %#llx);", f->fd,
 				  (unsigned long long)f->off,
@@ -336,6 +337,15 @@ static unsigned int phase_of(const struct emit *e, int nr)
 	return phase;
 }
 
+/* As far as its template tells. */
+static bool may_write(const struct op *op)
+{
+	for (unsigned int a = 0; a < op_nr_args(op); a++)
+		if (op->args[a].fresh)
+			return false;
+	return op->c ? strstr(op->c, "$letter") != NULL : op->emit != NULL;
+}
+
 /*
  * The letters that may be there. Where threads race, whoever writes from the
  * wanted step's phase on may have come last in this round.
@@ -351,7 +361,8 @@ static void letters_of(const struct emit *e, char *may, size_t size)
 	for (size_t i = 0; i < e->p->n && want && e->nr_lanes > 1; i++) {
 		const struct step *s = &e->p->v[i];
 
-		if ((int)s->nr != f->got && !strchr(may, emit_letter(s)) &&
+		if ((int)s->nr != f->got && may_write(s->op) &&
+		    !strchr(may, emit_letter(s)) &&
 		    phase_of(e, s->nr) >= phase_of(e, f->want) &&
 		    n + 1 < size) {
 			may[n++] = emit_letter(s);

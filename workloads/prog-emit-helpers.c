@@ -92,22 +92,20 @@ C_HELPER(
 		"static void look_at(int fd)\n"
 		"{\n"
 		"\toff_t off = 0;\n"
-		"\tssize_t n;\n"
 		"\n"
-		"\twhile ((n = pread(fd, seen, sizeof(seen), off)) > 0)\n"
-		"\t\toff += n;\n"
+		"\twhile ((nr_seen = pread(fd, seen, sizeof(seen), off)) > 0)\n"
+		"\t\toff += nr_seen;\n"
 		"}\n",
 );
 
 C_HELPER(
 	aligned,
 	.name = "aligned",
-	.uses = "seen",
 	.text = "/* Memory for direct I/O. */\n"
 		"static char *aligned(size_t len)\n"
 		"{\n"
 		"\tstatic $threadchar *buf;\n"
-		"\tsize_t size = sizeof(seen) > len ? sizeof(seen) : len;\n"
+		"\tsize_t size = len > $largest ? len : $largest;\n"
 		"\n"
 		"\tif (!buf && posix_memalign((void **)&buf, 4096, size))\n"
 		"\t\terrx(2, \"no memory\");\n"
@@ -396,7 +394,8 @@ C_HELPER(
 		"\t\tif (got[i] == letter_at(letter, at + i))\n"
 		"\t\t\tcontinue;\n"
 		"\t\tbug = printf(\"BUG: %s+%#llx holds '%.8s' by %s, not data '%c' from %#zx on\\n\",\n"
-		"\t\t\t     file, off + i, got + i, view, letter, at + i);\n"
+		"\t\t\t     file, off + i, got + i / 8 * 8, view, letter,\n"
+		"\t\t\t     at + i / 8 * 8);\n"
 		"\t\treturn;\n"
 		"\t}\n"
 		"}\n",
@@ -490,9 +489,14 @@ C_HELPER(
 		"\t}\n"
 		"\tendmntent(f);\n"
 		"\tTRY(chdir(\"/\"));\n"
-		"}\n"
-		"\n"
-		"static void enter_folder(void)\n"
+		"}\n",
+);
+
+C_HELPER(
+	enter_folder,
+	.name = "enter_folder",
+	.uses = "leave_folder",
+	.text = "static void enter_folder(void)\n"
 		"{\n"
 		"\tif (chdir(here) < 0)\n"
 		"\t\terr(2, \"%s\", here);\n"

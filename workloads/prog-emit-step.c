@@ -273,6 +273,9 @@ void emit_text(struct emit *e, const char *line)
 
 	for (unsigned int i = 0; i < e->indent; i++)
 		fputc('\t', e->out);
+	/* Said by nobody: it is everywhere. */
+	if (strstr(line, "TRY("))
+		emit_uses(e, "TRY");
 	at = strlen(line) > room ? break_at(line, room) : 0;
 	if (!at) {
 		fprintf(e->out, "%s\n", line);
@@ -310,32 +313,27 @@ void emit_c(struct emit *e, const struct step *s, const char *c)
 
 /* --- around it -------------------------------------------------------------------- */
 
-/* A slot that it fills may be taken: then it does nothing. */
-static bool emit_guard(struct emit *e, const struct step *s)
+/* What to ask first where a slot that it fills may be taken, into @line. */
+static bool guard_of(struct emit *e, const struct step *s, char *line,
+		     size_t size)
 {
-	static const enum arg_type types[] = { ARG_FD, ARG_MAP, ARG_REF };
-	static const char *const guards[] = {
-		[ARG_FD] = "if (fd%d < 0) {",
-		[ARG_MAP] = "if (!map%d || map%d == MAP_FAILED) {",
-		[ARG_REF] = "if (!ref[%d].drop) {",
-	};
-
-	for (size_t t = 0; t < sizeof(types) / sizeof(*types); t++) {
-		int a = first_of(s, types[t], true);
+	for (unsigned int a = 0; a < op_nr_args(s->op); a++) {
 		const struct emit_slot *slot;
-		char line[80];
+		int nr = s->arg[a];
 
-		if (a < 0)
+		if (!s->op->args[a].fresh ||
+		    !emit_is_slot(s->op->args[a].type))
 			continue;
 		slot = slot_of(e, s, a);
 		if (e->nr_lanes > 1 ? slot->fills < 2 : !slot->filled)
 			continue;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(line, sizeof(line), guards[types[t]], (int)s->arg[a],
-			 (int)s->arg[a]);
-#pragma GCC diagnostic pop
-		emit_line(e, "%s", line);
+		if (s->op->args[a].type == ARG_FD)
+			snprintf(line, size, "if (fd%d < 0)", nr);
+		else if (s->op->args[a].type == ARG_MAP)
+			snprintf(line, size, "if (!map%d || map%d == MAP_FAILED)",
+				 nr, nr);
+		else
+			snprintf(line, size, "if (!ref[%d].drop)", nr);
 		return true;
 	}
 	return false;
@@ -409,8 +407,8 @@ static void end_waiting(struct emit *e, const struct step *s, const char *how,
 void emit_step(struct emit *e, const struct step *s)
 {
 	const char *how = emit_how_waits(e, s->nr);
-	char *text, line[400];
-	bool held, guarded;
+	char *text, line[400], guard[80];
+	bool held, guarded, braces;
 
 	if (strcmp(s->op->name, "quiet") == 0) {
 		emit_looks(e);
@@ -420,22 +418,28 @@ void emit_step(struct emit *e, const struct step *s)
 	if (is_void(e, s))
 		return;
 	held = any_ref(e) || e->obstacle;
-	guarded = emit_guard(e, s);
+	guarded = guard_of(e, s, guard, sizeof(guard));
 	e->indent += guarded;
 	text = own_lines(e, s);
-	/* One statement speaks for itself. */
-	if (strchr(text, ';') != strrchr(text, ';'))
-		emit_line(e, "/* %s */", step_print(s, line, sizeof(line)));
+	e->indent -= guarded;
 	/* The last use of a file's blocks matters where names go away. */
 	if (e->empties[ARG_FD] || e->empties[ARG_MAP])
 		e->waits = e->waits && e->names_go;
 	held = held && (e->waits || e->obstacle || how) && !e->now_free;
+	/* One statement speaks for itself. */
+	if (strchr(text, ';') != strrchr(text, ';'))
+		emit_line(e, "/* %s */", step_print(s, line, sizeof(line)));
+	braces = guarded && (held || how ||
+			     strchr(text, '\n') != strrchr(text, '\n'));
+	if (guarded)
+		emit_line(e, "%s%s", guard, braces ? " {" : "");
+	e->indent += guarded;
 	begin_waiting(e, s, how, held);
 	fputs(text, e->out);
 	end_waiting(e, s, how, held);
 	free(text);
 	e->indent -= guarded;
-	if (guarded)
+	if (braces)
 		emit_line(e, "}");
 	walk(e, s);
 	if (e->nr_lanes == 1)

@@ -95,7 +95,7 @@ static uint64_t largest(const struct emit *e)
 	return (size + PAGE - 1) / PAGE * PAGE;
 }
 
-static bool is_used(const struct emit *e, const char *name)
+bool emit_is_used(const struct emit *e, const char *name)
 {
 	for (unsigned int i = 0; i < e->nr_used; i++)
 		if (strcmp(e->used[i]->name, name) == 0)
@@ -119,14 +119,14 @@ static void put_letgo(const struct emit *e, FILE *out)
 	for (unsigned int i = 0; i < e->nr_used; i++)
 		if (e->used[i]->lets_go)
 			fprintf(out, "\t%s\n", e->used[i]->lets_go);
-	for (unsigned int i = 0; i < NR_SLOTS && is_used(e, "drop"); i++)
+	for (unsigned int i = 0; i < NR_SLOTS && emit_is_used(e, "drop"); i++)
 		if (e->slots[ARG_REF][i].fills)
 			fprintf(out, "\tdrop(&ref[%u]);\n", i);
 }
 
 static void put_held(const struct emit *e, FILE *out)
 {
-	for (unsigned int i = 0; i < NR_SLOTS && is_used(e, "ref"); i++)
+	for (unsigned int i = 0; i < NR_SLOTS && emit_is_used(e, "ref"); i++)
 		if (e->slots[ARG_REF][i].fills)
 			fprintf(out, "\twaiting.held |= ref[%u].drop != NULL;\n",
 				i);
@@ -222,8 +222,10 @@ static bool is_last(const struct c_helper *h)
 
 void emit_helpers(struct emit *e, FILE *out)
 {
-	/* fill() has two shapes. */
-	bool places = is_used(e, "fill_places");
+	/* fill() has two shapes; both stand where the first is needed. */
+	bool places = emit_is_used(e, "fill_places");
+	const struct c_helper *fill = helper_find("fill"),
+			      *fill_places = helper_find("fill_places");
 
 	put_headers(e, out);
 	put_slots(e, out);
@@ -232,8 +234,10 @@ void emit_helpers(struct emit *e, FILE *out)
 			const struct c_helper *h = e->used[i];
 
 			if (is_last(h) != last ||
-			    (places && strcmp(h->name, "fill") == 0))
+			    (h == fill_places && emit_is_used(e, "fill")))
 				continue;
+			if (h == fill && places)
+				h = fill_places;
 			put_text(e, h->text, out);
 			fputc('\n', out);
 		}

@@ -48,6 +48,7 @@ static void emit_barrier(struct emit *e)
 static void emit_lane(struct emit *e, int lane)
 {
 	bool alone = false;
+	char line[400];
 
 	fprintf(e->out, "static void *thread%d(void *unused)\n{\n", lane);
 	emit_barrier(e);
@@ -57,6 +58,9 @@ static void emit_lane(struct emit *e, int lane)
 		/* A run of '*' steps is between two barriers. */
 		if ((s->thread < 0) != alone) {
 			alone = s->thread < 0;
+			if (alone)
+				emit_line(e, "/* %s */",
+					  step_print(s, line, sizeof(line)));
 			emit_barrier(e);
 		}
 		if (s->thread == lane ||
@@ -93,18 +97,11 @@ static void emit_start(struct emit *e)
 
 /* --- main() ----------------------------------------------------------------------- */
 
-static bool says_bug(const struct emit *e)
-{
-	for (unsigned int i = 0; i < e->nr_used; i++)
-		if (strcmp(e->used[i]->name, "bug") == 0)
-			return true;
-	return false;
-}
-
 static const char *verdict(const struct emit *e)
 {
-	return says_bug(e) ? "puts(\"right\");" :
-			     "puts(\"Now look at dmesg.\");";
+	return emit_is_used(e, "bug") || emit_is_used(e, "watchdog") ?
+		       "puts(\"right\");" :
+		       "puts(\"Now look at dmesg.\");";
 }
 
 static void emit_enter(struct emit *e)
@@ -116,15 +113,14 @@ static void emit_enter(struct emit *e)
 	emit_line(e, "\terrx(2, \"usage: reproducer %s%s\");",
 		  devdax ? "DEVICE" : "DIR",
 		  e->rounds ? " [ROUNDS]" : " [--keep]");
-	emit_line(e, "dir = realpath(argv[1], NULL);");
-	emit_line(e, "if (!dir)");
+	emit_line(e, "if (!realpath(argv[1], dir))");
 	emit_line(e, "\terr(2, \"%%s\", argv[1]);");
 }
 
 /* Once, in this process. */
 static void emit_once(struct emit *e)
 {
-	fprintf(e->out, "int main(int argc, char **argv)\n{\n\tchar *dir;\n\n");
+	fprintf(e->out, "int main(int argc, char **argv)\n{\n\tchar dir[4096];\n\n");
 	emit_enter(e);
 	emit_line(e, "enter(dir);");
 	fputc('\n', e->out);
@@ -134,7 +130,7 @@ static void emit_once(struct emit *e)
 	fputc('\n', e->out);
 	emit_line(e, "if (argc < 3 || strcmp(argv[2], \"--keep\") != 0)");
 	emit_line(e, "\tleave();");
-	if (says_bug(e)) {
+	if (emit_is_used(e, "bug")) {
 		emit_line(e, "if (bug)");
 		emit_line(e, "\treturn 1;");
 	}
@@ -156,11 +152,11 @@ static void emit_rounds(struct emit *e)
 	for (size_t i = 0; i < e->p->n && e->nr_lanes == 1; i++)
 		emit_step(e, &e->p->v[i]);
 	emit_end(e);
-	emit_line(e, "return %s;", says_bug(e) ? "bug != 0" : "0");
+	emit_line(e, "return %s;", emit_is_used(e, "bug") ? "bug != 0" : "0");
 	fprintf(e->out, "}\n\n"
 			"int main(int argc, char **argv)\n{\n"
 			"\tint rounds = argc > 2 ? atoi(argv[2]) : 200, status = 0;\n"
-			"\tchar *dir;\n\n");
+			"\tchar dir[4096];\n\n");
 	emit_enter(e);
 	emit_line(e, "for (int i = 0; i < rounds; i++) {");
 	e->indent = 2;
