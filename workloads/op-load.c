@@ -12,23 +12,6 @@ static bool gen(struct gen *g, struct step *s)
 	return true;
 }
 
-/* What is mapped there is a private copy in part: as the model has it. */
-static void check(struct lane *l, struct map *m, struct span *sp, uint64_t off,
-		  size_t n)
-{
-	for (size_t at = 0, len; at < n; at += len) {
-		size_t page = (off + at) / PAGE;
-
-		len = (page + 1) * PAGE - (off + at);
-		if (len > n - at)
-			len = n - at;
-		if (!m->own || !m->own[page])
-			check_data(l, sp, m->off + off + at, l->buf + at, len,
-				   m->own ? "a private mapping" :
-					    "a shared mapping");
-	}
-}
-
 static int run(struct lane *l, const struct step *s)
 {
 	struct map *m = use_map(l, s->arg[MAP]);
@@ -37,13 +20,11 @@ static int run(struct lane *l, const struct step *s)
 	size_t done;
 	int sig;
 
-	if (!m || off >= m->len)
+	if (!m || !map_cut(m, off, &len))
 		return VOID;
-	if (len > m->len - off)
-		len = m->len - off;
-	sp = will_read(l, m->ino, m->off + off, len);
+	sp = map_will_load(l, m, off, len);
 	sig = map_copy_out(l->buf, m->p + off, len, &done);
-	check(l, m, sp, off, done);
+	map_loaded(l, sp, off, l->buf, done, NULL);
 	if (sig == SIGBUS)
 		check_sigbus(l, sp, m->off + off + done);
 	return sig ? EFAULT : 0;

@@ -11,7 +11,7 @@ static bool gen(struct gen *g, struct step *s)
 
 static int run(struct lane *l, const struct step *s)
 {
-	struct map *m = use_map(l, s->arg[MAP]);
+	struct map *m = change_map(l, s->arg[MAP]);
 
 	if (!m)
 		return VOID;

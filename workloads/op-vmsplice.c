@@ -32,10 +32,8 @@ static int run(struct lane *l, const struct step *s)
 	ssize_t n;
 	int fds[2], err;
 
-	if (!m || off >= m->len || !len)
+	if (!m || !map_cut(m, off, &len))
 		return VOID;
-	if (len > m->len - off)
-		len = m->len - off;
 	if (len > 15 * PAGE)
 		len = 15 * PAGE;
 	h = fresh_ref(l, s->arg[REF], "vmsplice", m, off, len);

@@ -308,8 +308,13 @@ static void check_locked(struct looked *k, bool all_unsure)
 void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
 		size_t n, const char *view)
 {
-	struct looked k = { l, sp->ino, off, got, sp->ino->data + off, n, view,
-			    -1 };
+	check_copy(l, sp, off, got, sp->ino->data + off, n, view);
+}
+
+void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
+		const void *want, size_t n, const char *view)
+{
+	struct looked k = { l, sp->ino, off, got, want, n, view, -1 };
 
 	pthread_mutex_lock(&ex->lock);
 	if (!(sp->clash && sp->ino->size_unsure))

@@ -17,6 +17,8 @@ void span_close(struct span *sp, int err);
 /* --- prog-slots.c ------------------------------------------------------------ */
 
 void slots_init(void);
+/* As private_lost(), with the lock held. */
+void copies_lost(const struct ino *ino, uint64_t off);
 /* All that the step used is given back; its spans are closed. */
 void step_ends(struct lane *l, int err);
 /* Release every reference, of @ino only if it is not NULL. How many there

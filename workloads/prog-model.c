@@ -131,10 +131,16 @@ void span_close(struct span *sp, int err)
 	while (*at != sp)
 		at = &(*at)->next;
 	*at = sp->next;
+	if (sp->copying) {
+		sp->map->copies++;
+		if (!--sp->map->copiers)
+			sp->map->mixed = false;
+	}
 	if (sp->write && !sp->settled && err != VOID && !is_refusal(err)) {
 		unsure(ino, sp->off, sp->end);
 		ino->size_unsure |= sp->end == MAX_FILE;
 		ino->changes++;
+		copies_lost(ino, sp->off);
 	} else if (sp->write && sp->clash) {
 		unsure(ino, sp->off, sp->end);
 		ino->size_unsure |= sp->end == MAX_FILE;

@@ -207,11 +207,9 @@ void *map_address(uint64_t slot)
 
 static void clear_map(struct map *m)
 {
-	size_t pages = (m->len + PAGE - 1) / PAGE;
-
 	if (m->own) {
 		free(m->own);
-		munmap(m->copy, pages * PAGE);
+		munmap(m->copy, MAX_FILE);
 	}
 	put_ino(m->ino);
 	*m = (struct map){};
@@ -246,19 +244,45 @@ struct map *fresh_map(struct lane *l, uint64_t slot)
 	return m;
 }
 
+struct map *change_map(struct lane *l, uint64_t slot)
+{
+	struct map *m = use_map(l, slot);
+
+	if (!m)
+		return NULL;
+	pthread_mutex_lock(&ex->lock);
+	if (!m->changer)
+		m->changer = l;
+	else
+		m = NULL;
+	pthread_mutex_unlock(&ex->lock);
+	return m;
+}
+
+static void take_copies(struct map *m, const struct map *from)
+{
+	for (size_t i = 0; from->own && i < m->len / PAGE; i++) {
+		m->own[i] = from->mixed ? 2 : from->own[i];
+		if (m->own[i] == 1)
+			memcpy(m->copy + i * PAGE, from->copy + i * PAGE, PAGE);
+	}
+}
+
 void fill_map(struct lane *l, struct map *m, const struct map *with)
 {
-	size_t pages = (with->len + PAGE - 1) / PAGE;
 	unsigned int users;
 
 	pthread_mutex_lock(&ex->lock);
 	users = m->users;
-	*m = *with;
-	m->users = users;
+	*m = (struct map){ .p = with->p, .len = with->len, .off = with->off,
+			   .ino = with->ino, .prot = with->prot,
+			   .private = with->private, .sync = with->sync,
+			   .locked = with->locked, .users = users };
 	get_ino(m->ino);
 	if (m->private) {
-		m->own = calloc(pages, 1);
-		m->copy = buffer(pages * PAGE);
+		m->own = calloc(MAX_FILE / PAGE, 1);
+		m->copy = buffer(MAX_FILE);
+		take_copies(m, with);
 	}
 	pthread_mutex_unlock(&ex->lock);
 }
@@ -272,9 +296,8 @@ void empty_map(struct lane *l, struct map *m)
 	pthread_mutex_unlock(&ex->lock);
 }
 
-void private_lost(struct ino *ino, uint64_t off)
+void copies_lost(const struct ino *ino, uint64_t off)
 {
-	pthread_mutex_lock(&ex->lock);
 	for (int i = 0; i < NR_SLOTS; i++) {
 		struct map *m = &ex->maps[i];
 
@@ -284,6 +307,12 @@ void private_lost(struct ino *ino, uint64_t off)
 			if (m->off + (page + 1) * PAGE > off && m->own[page])
 				m->own[page] = 2;
 	}
+}
+
+void private_lost(struct ino *ino, uint64_t off)
+{
+	pthread_mutex_lock(&ex->lock);
+	copies_lost(ino, off);
 	pthread_mutex_unlock(&ex->lock);
 }
 
@@ -330,8 +359,10 @@ static int copy(char *to, const char *from, size_t len, size_t *done,
 		size_t n = PAGE - (uintptr_t)(faults + at) % PAGE;
 
 		n = n < len - at ? n : len - at;
-		if (to)
+		if (to && from)
 			memcpy(to + at, from + at, n);
+		else if (to)
+			__atomic_fetch_or(to + at, 0, __ATOMIC_RELAXED);
 		else
 			(void)*(volatile const char *)(from + at);
 		at += n;
@@ -381,7 +412,8 @@ struct hold *fresh_ref(struct lane *l, uint64_t slot, const char *kind,
 	}
 	*h = (struct hold){
 		.used = true, .id = ++ex->hold_ids, .kind = kind,
-		.ino = m->ino, .off = m->off + first,
+		.ino = m->ino, .map = m, .copies = m->copies,
+		.off = m->off + first,
 		.len = (off + len + PAGE - 1) / PAGE * PAGE - first,
 		.p = m->p + off, .fds = { -1, -1, -1, -1 },
 		.changes = m->ino->changes,
@@ -423,6 +455,9 @@ void ref_held(struct lane *l, struct hold *h)
 	for (struct span *o = ex->spans; o; o = o->next)
 		h->doubt |= o->ino == h->ino && o->write && o->lane &&
 			    o->lane != l;
+	/* A private mapping's page may have come or gone as a copy since. */
+	h->doubt |= h->map && (h->map->copiers || h->map->copies != h->copies);
+	h->map = NULL;
 	h->detached |= h->doubt;
 	h->held = true;
 	pthread_mutex_unlock(&ex->lock);
@@ -594,6 +629,8 @@ void step_ends(struct lane *l, int err)
 	for (unsigned int i = 0; i < l->nr_maps; i++) {
 		struct map *m = l->maps[i];
 
+		if (m->changer == l)
+			m->changer = NULL;
 		if (!--m->users && m->gone)
 			clear_map(m);
 	}

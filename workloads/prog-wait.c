@@ -58,6 +58,17 @@ static void tell_early(struct lane *l, const struct hold *h)
 	finding("waiting", key, title, text, d);
 }
 
+/* Another step changed the file meanwhile: where extents are shared its blocks
+ * may have moved before the reference's page was looked for. */
+static bool may_have_moved(const struct lane *l, const struct hold *h)
+{
+	for (const struct span *sp = ex->spans; sp && h->ino->shared;
+	     sp = sp->next)
+		if (sp->lane == l && sp->ino == h->ino && sp->clash)
+			return true;
+	return false;
+}
+
 void step_waited(struct lane *l, int err)
 {
 	bool told = false;
@@ -71,7 +82,7 @@ void step_waited(struct lane *l, int err)
 		for (unsigned int k = 0; k < l->nr_must; k++) {
 			/* Detached meanwhile: what was freed is another page. */
 			if (!h->used || h->id != l->must[k] || h->releasing ||
-			    h->detached)
+			    h->detached || may_have_moved(l, h))
 				continue;
 			if (!told)
 				tell_early(l, h);

@@ -8,6 +8,7 @@
  *   prog-model.c   what every file has to hold
  *   prog-check.c   comparing, and naming what is found instead
  *   prog-slots.c   files, mappings and references that steps name
+ *   prog-maps.c    what mappings hold, private copies among it
  *   prog-wait.c    the watch over what blocks, returns early or spins
  *   prog-run.c     the threads
  *   prog-emit.c    a program as a C file of its own
@@ -230,6 +231,10 @@ struct span {
 	bool write;
 	bool clash;
 	bool settled;		/* the model knows the outcome */
+	/* One through a mapping (prog-maps.c). */
+	struct map *map;
+	uint64_t copies;	/* map->copies when it was opened */
+	bool copying;		/* it may change which copies there are */
 	struct span *next;
 };
 
@@ -284,6 +289,9 @@ void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
  */
 void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
 		size_t n, const char *view);
+/* The same of a page that is no longer the file's, but a copy: of @want. */
+void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
+		const void *want, size_t n, const char *view);
 /* How many bytes a read of @want bytes at @off has to give: a finding when
  * it gave @got. */
 void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
@@ -320,12 +328,17 @@ struct map {
 	struct ino *ino;
 	int prot;
 	bool private, sync;
+	bool locked;		/* by mlock(2), or was */
 	unsigned int users;
 	bool gone;		/* unmapped; empty when nobody uses it */
-	/* A private one: pages that were stored to, and what they hold. */
-	/* 0: the file's, 1: ours, 2: nobody can say, 3: a store makes it so */
-	uint8_t *own;
+	/* A private one: pages that were stored to, and what they hold; for
+	 * MAX_FILE bytes, as it may grow. */
+	uint8_t *own;		/* 0: the file's, 1: ours, 2: nobody can say */
 	char *copy;
+	uint64_t copies;	/* counts changes of the two, both ends of each */
+	unsigned int copiers;	/* spans that may change them now */
+	bool mixed;		/* there were two of them at a time */
+	struct lane *changer;	/* who moves, resizes or unmaps it */
 };
 
 /* Something that holds references on pages of a file until it is let go. */
@@ -334,6 +347,8 @@ struct hold {
 	unsigned int id;	/* never used again */
 	const char *kind;	/* "vmsplice", as findings say */
 	struct ino *ino;
+	struct map *map;	/* until it is held */
+	uint64_t copies;	/* map->copies before it was taken */
 	uint64_t off, len;	/* in the file, whole pages */
 	int64_t dev[16];	/* the device's pages, at most so many */
 	unsigned int nr_dev;	/* 0: copies, or a hole's page, or unknown */
@@ -358,12 +373,31 @@ struct map *use_map(struct lane *l, uint64_t slot);
 /* An empty slot for this step to fill, or NULL. */
 struct file *fresh_fd(struct lane *l, uint64_t slot);
 struct map *fresh_map(struct lane *l, uint64_t slot);
+/* As use_map(), for a step that changes where, how long or how it is mapped:
+ * one such at a time, or NULL. Others may load and store meanwhile. */
+struct map *change_map(struct lane *l, uint64_t slot);
 /* For closing: nobody else uses it, or NULL. A mapping may go while others use
  * it: its address is not used again before they are done. */
 struct file *last_fd(struct lane *l, uint64_t slot);
+/* Cut what a step wants of @m to what is mapped now: false when that is nothing.
+ * Another step may make it shorter at any time. */
+static inline bool map_cut(const struct map *m, uint64_t off, uint64_t *len)
+{
+	uint64_t have = __atomic_load_n(&m->len, __ATOMIC_RELAXED);
+
+	if (off >= have)
+		return false;
+	if (*len > have - off)
+		*len = have - off;
+	if (*len > MAX_IO)
+		*len = MAX_IO;
+	return *len > 0;
+}
 /* As it is mapped at the address that belongs to the slot. */
 void *map_address(uint64_t slot);
-/* The slot is filled (@ino gets one more use), or emptied. */
+/* The slot is filled (@ino gets one more use), or emptied. A private mapping
+ * that is moved brings its copies (@with->own not NULL), which nobody can tell
+ * any more if several steps were at them (@with->mixed). */
 void fill_fd(struct lane *l, struct file *f, int fd, struct ino *ino);
 void fill_map(struct lane *l, struct map *m, const struct map *with);
 void empty_fd(struct lane *l, struct file *f);
@@ -413,10 +447,46 @@ unsigned int take_refs(bool (*which)(const struct hold *h),
 /* What came through @h, which is read only: compare it. */
 void ref_check(struct lane *l, struct hold *h, const void *got, size_t len);
 
-/* Copy into or out of a mapping, or a load of one byte each page (@buf NULL):
- * 0, or the signal that it gave. *@done bytes were copied by then. */
+/* Copy into or out of a mapping: 0, or the signal that it gave. *@done bytes
+ * were copied by then. Without a buffer, one byte of each page is loaded, or the
+ * one that is there is stored, atomically. */
 int map_copy_in(char *to, const void *from, size_t len, size_t *done);
 int map_copy_out(void *to, const char *from, size_t len, size_t *done);
+
+/* --- through mappings (prog-maps.c) ------------------------------------------- */
+
+/*
+ * The step is about to load from, or to store to, [@off, @off + @len) of @m,
+ * which is inside it. A store to a private mapping reads the file, whole pages
+ * of it, as it copies them.
+ */
+struct span *map_will_load(struct lane *l, struct map *m, uint64_t off,
+			   uint64_t len);
+struct span *map_will_store(struct lane *l, struct map *m, uint64_t off,
+			    uint64_t len);
+/* Loads gave the @n bytes at @got for @off of the mapping: compare. @view as
+ * check_data()'s; NULL: the mapping itself. */
+void map_loaded(struct lane *l, struct span *sp, uint64_t off, const void *got,
+		size_t n, const char *view);
+/*
+ * Stores to @off of the mapping brought it the first @done bytes at @from.
+ * @partly: they were stopped then, by a signal or an error, and the next page
+ * may have some of its own, too.
+ */
+void map_stored(struct lane *l, struct span *sp, uint64_t off,
+		const void *from, size_t done, bool partly);
+/* Faults for writing, which change no data but may make copies or move blocks
+ * (copy on write). @sure: all of these pages did fault. */
+void map_faulted(struct lane *l, struct span *sp, uint64_t off, uint64_t len,
+		 bool sure);
+/* Nobody can say what is there now. */
+void map_unknown(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
+/* For a step that makes or drops copies, and changes nothing of the file. */
+struct span *map_will_copy(struct lane *l, struct map *m, uint64_t off,
+			   uint64_t len);
+/* Copies of these whole pages are gone; @sure: all of them. */
+void map_dropped(struct lane *l, struct span *sp, uint64_t off, uint64_t len,
+		 bool sure);
 
 /* --- waiting (prog-wait.c) ------------------------------------------------------ */
 
