@@ -11,7 +11,7 @@
 #include <signal.h>
 
 /* Far from where mmap() puts things by itself. */
-#define MAP_BASE 0x100000000000ull
+#define MAP_BASE 0x200000000000ull
 #define MAP_STRIDE MiB(64)
 
 pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
