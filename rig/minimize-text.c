@@ -161,6 +161,19 @@ void ptext_free(struct ptext *p)
 	*p = (struct ptext){};
 }
 
+const char *ptext_header(const struct ptext *p, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < p->head.n; i++) {
+		const char *line = p->head.v[i];
+
+		if (strncmp(line, key, n) == 0 && is_blank(line[n]))
+			return line + n + strspn(line + n, " \t");
+	}
+	return NULL;
+}
+
 /* --- smaller ----------------------------------------------------------------- */
 
 void ptext_cut(struct ptext *p, size_t from, size_t to)
@@ -245,6 +258,9 @@ static const char *find_number(const char *what, size_t nth, size_t *len,
 	return NULL;
 }
 
+/* "to" may be the slot of a file: small numbers are not bytes. */
+#define MIN_BYTES 16
+
 bool ptext_number(const struct ptext *p, size_t i, size_t nth, uint64_t *value,
 		  bool *count)
 {
@@ -253,6 +269,7 @@ bool ptext_number(const struct ptext *p, size_t i, size_t nth, uint64_t *value,
 
 	/* What is no number stays as it is: 0 cannot be made smaller. */
 	*value = at && isdigit((unsigned char)*at) ? strtoull(at, NULL, 0) : 0;
+	*count |= *value < MIN_BYTES;
 	return at;
 }
 

@@ -7,8 +7,9 @@
  *   minimize-journal.c  every run of a candidate, on the disk before it counts
  *   minimize-judge.c    candidates to verdicts, with as many runs as it takes
  *   minimize-search.c   which candidates, in which order
- *   minimize-hit.c      a case's logs to "shows the finding" or not
  *   minimize-vm.c       candidates run in VMs
+ *   minimize-c.c        the C program: made, compiled, and run in a guest
+ *   minimize-stages.c   all of it, stage after stage
  *   cmd-minimize.c      the command
  * None of them knows an operation: a step is a line, whatever it says.
  */
@@ -44,6 +45,9 @@ char *ptext_print(const struct ptext *p);
 void ptext_copy(struct ptext *to, const struct ptext *from);
 void ptext_free(struct ptext *p);
 
+/* The value of header @key, p's own, or NULL. */
+const char *ptext_header(const struct ptext *p, const char *key);
+
 /* Steps [@from, @to) go. */
 void ptext_cut(struct ptext *p, size_t from, size_t to);
 /* All steps of @thread go. */
@@ -60,7 +64,8 @@ enum ptext_order { ORDER_TEXT, ORDER_BEFORE, ORDER_AFTER, NR_ORDERS };
 void ptext_merge(struct ptext *p, int from, int into, enum ptext_order order);
 
 /* Number @nth of step @i, of those that hold a size or a position (off, len,
- * size, to, n): whether there is one. @count: it is a count, no bytes. */
+ * size, to, n): whether there is one. @count: it is a count, or next to
+ * nothing, and no bytes. */
 bool ptext_number(const struct ptext *p, size_t i, size_t nth, uint64_t *value,
 		  bool *count);
 void ptext_set_number(struct ptext *p, size_t i, size_t nth, uint64_t value);
@@ -181,5 +186,77 @@ struct search {
  * follows from the outcomes of runs alone.
  */
 int search_run(struct search *s, struct ptext *p);
+
+/* --- minimize-vm.c --------------------------------------------------------- */
+
+struct run_opts;
+struct program;
+struct vms;
+
+struct vms_opts {
+	/* Kernel and machine; dir, source and what is printed are not looked
+	 * at. */
+	const struct run_opts *run;
+	const struct program *of;	/* what candidates are made from */
+	const char *fingerprint;	/* of the finding that is a hit */
+	/* Gets vm-N/, a run directory for each worker, and hits/HASH.json, what
+	 * a candidate's last hit was: kind, key, title, text, detail. */
+	const char *dir;
+	unsigned int jobs;		/* at the most */
+	double until;			/* now() when waits end with
+					 * -ETIMEDOUT; 0: never */
+	int close;			/* a file that workers must not hold */
+};
+
+/* VMs that memory and CPUs of this host are enough for, 4 at the most. */
+unsigned int vms_jobs(const struct run_opts *o);
+
+/*
+ * Workers, started when there is a candidate for them: each a process of ours
+ * with a run of its own, that boots as often as it takes. @o is borrowed.
+ */
+struct vms *vms_new(const struct vms_opts *o);
+/* Runs candidates for a judge. -EINTR: the user asked to stop; -ETIMEDOUT:
+ * @until has come; -ECHILD: a worker gave up, and has said why. */
+struct runner vms_runner(struct vms *v);
+/* What a worker ended with: an enum rig_exit; after -ECHILD. */
+int vms_exit(const struct vms *v);
+/* Another time for @until. */
+void vms_until(struct vms *v, double until);
+/* All workers and their VMs are gone when it returns. Fine with NULL. */
+void vms_free(struct vms *v);
+
+/* --- minimize-c.c ---------------------------------------------------------- */
+
+struct finding;
+
+/*
+ * @text as a C program of its own into @path. @finding: what it shows, as
+ * `rig-agent --reproducer` takes it. 0, or -errno, with one line on what the
+ * agent said in *@why, the caller's.
+ */
+int c_make(const char *path, const char *text, struct json_object *finding,
+	   char **why);
+/* `cc -O1` of @source into @program, its words into @log. 0, 1: it does not
+ * compile, -ENOENT: there is no compiler, -errno. */
+int c_compile(const char *source, const char *program, const char *log);
+
+/* What a guest tells of a C program that ran in it several times. */
+struct c_shown {
+	const char *fingerprint;	/* a kernel report's; or NULL: exit code
+					 * 1 and a line "BUG: ..." */
+	const char *fs;			/* made anew for each run */
+	const char *program;
+	const char *log;		/* gets all that the guest said */
+	struct strv rig;		/* words of `rig shell` */
+};
+/* The script that runs it @runs times, the caller's. */
+char *c_script(const struct c_shown *c, unsigned int runs);
+/* What @said, all that the guest said, tells of it: which runs were begun, and
+ * in @hit[] whether each showed it. Returns how many. */
+unsigned int c_read(const struct c_shown *c, const char *said, size_t len,
+		    unsigned int runs, bool *hit);
+/* All of it: @runs runs in a guest. How many were begun, or -errno. */
+int c_try(const struct c_shown *c, unsigned int runs, bool *hit);
 
 #endif
