@@ -16,6 +16,7 @@ struct command {
 };
 
 int cmd_run(int argc, char **argv);
+int cmd_minimize(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_gen(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

@@ -12,6 +12,8 @@
 static const struct command commands[] = {
 	{ "run", "boot a kernel, run workloads, report what it did wrong",
 	  cmd_run },
+	{ "minimize", "a finding of generated programs to the shortest one, and to C",
+	  cmd_minimize },
 	{ "shell", "an interactive guest with the namespaces mounted",
 	  cmd_shell },
 	{ "gen", "programs of a seed, as `rig run --mix` runs them", cmd_gen },
