@@ -132,6 +132,8 @@ fuzz_src_census-log := $(addprefix rig/,census-log-read.c census-log-runs.c \
 			 util.c progress.c)
 fuzz_src_btf := guest/btf.c
 fuzz_src_minimize-text := $(addprefix rig/,minimize-text.c util.c progress.c)
+fuzz_src_prog-text := $(filter-out guest/agent.c,$(agent_src))
+fuzz_libs_prog-text = $(call pkgs,--libs,$(guest_libs)) -laio
 fuzz_src_pfn-info = $(fuzz_gmem)
 fuzz_src_vmcoreinfo = $(fuzz_gmem)
 fuzz_src_page-layout = $(fuzz_gmem)
@@ -142,8 +144,9 @@ $(fuzz_all:%=build/fuzz-%): build/fuzz-%: tests/fuzz-%.c $$(fuzz_src_$$*)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)clang -std=gnu11 $(CPPFLAGS) -O1 -g -I. \
-	  -fsanitize=fuzzer,address,undefined -o $@ $^ \
-	  $(call pkgs,--libs,json-c libxxhash libpcre2-8 libbpf) -lm -lpthread
+	  -Wno-gnu -fsanitize=fuzzer,address,undefined -o $@ $^ \
+	  $(call pkgs,--libs,json-c libxxhash libpcre2-8 libbpf) \
+	  $(fuzz_libs_$*) -lm -lpthread
 
 # Where a fuzzer starts: what mutations do not find the way to.
 build/corpus-%: tests/fuzz-%.c
@@ -156,6 +159,13 @@ build/corpus-btf: tests/fuzz-btf.c
 	$(Q)clang -target bpf -g -O1 -c -o build/fuzz-btf-seed.o $<
 	$(Q)objcopy -I elf64-little --dump-section .BTF=$@/seed \
 	  build/fuzz-btf-seed.o build/fuzz-btf-seed.copy
+
+build/corpus-prog-text: tests/fuzz-prog-text.c build/rig-agent
+	@mkdir -p $@
+	$(Q)finding='{"kind":"data","title":"t","hits":1,"runs":2,"detail":{"file":"a","view":"read(2)","fd":0,"map":1,"off":4096,"len":512,"want_step":2,"got_step":3,"step":9}}'; \
+	build/rig-agent --generate '{"seed":1,"count":40,"fs":"xfs","threads":4}' | \
+	  sed 's/.*"program":"\([^"]*\)".*/\1/' | { n=0; while read -r text; do \
+	  printf '%s\n%b' "$$finding" "$$text" >$@/$$((n += 1)); done; }
 
 $(fuzz_all:%=fuzz-%): fuzz-%: build/fuzz-% build/corpus-%
 	$< -max_len=8192 -timeout=10 -max_total_time=$(FUZZ_SECONDS) \

@@ -49,6 +49,8 @@ static void headers_have_defaults(void **state)
 	/* As many threads as steps name. */
 	becomes(HEAD "3 close fd=0\n",
 		HEAD "fs xfs\nthreads 4\n3 close fd=0\n");
+	becomes(HEAD "3 close fd=0\nthreads 2\n",
+		HEAD "fs xfs\nthreads 4\n3 close fd=0\n");
 }
 
 static void blanks_comments_and_numbers(void **state)

@@ -11,7 +11,7 @@ C_HELPER(
 	try,
 	.name = "TRY",
 	.text = "/* What fails is said, and no more: the next step comes all the same. */\n"
-		"static $threadlong ret;\n"
+		"static $thread long ret;\n"
 		"#define TRY(call) \\\n"
 		"\t(ret = (long)(call), ret == -1 ? warn(\"%s\", #call) : (void)0)\n",
 );
@@ -20,8 +20,8 @@ C_HELPER(
 	seen,
 	.name = "seen",
 	.text = "/* Whatever reads puts it here. */\n"
-		"static $threadchar seen[$largest];\n"
-		"static $threadssize_t nr_seen;\n",
+		"static $thread char seen[$largest];\n"
+		"static $thread ssize_t nr_seen;\n",
 );
 
 C_HELPER(
@@ -104,7 +104,7 @@ C_HELPER(
 	.text = "/* Memory for direct I/O. */\n"
 		"static char *aligned(size_t len)\n"
 		"{\n"
-		"\tstatic $threadchar *buf;\n"
+		"\tstatic $thread char *buf;\n"
 		"\tsize_t size = len > $largest ? len : $largest;\n"
 		"\n"
 		"\tif (!buf && posix_memalign((void **)&buf, 4096, size))\n"
@@ -120,8 +120,8 @@ C_HELPER(
 	.name = "SURVIVE",
 	.uses = "<setjmp.h>",
 	.text = "/* An access to a mapping may give SIGBUS: that is said, too. */\n"
-		"static $threadsigjmp_buf jump;\n"
-		"static $threadvolatile int careful, fault;\n"
+		"static $thread sigjmp_buf jump;\n"
+		"static $thread volatile int careful, fault;\n"
 		"\n"
 		"static void on_fault(int sig)\n"
 		"{\n"
@@ -260,7 +260,7 @@ C_HELPER(
 	let_go,
 	.name = "let_go_after",
 	.uses = "<pthread.h>",
-	.text = "static $threadstruct waiting {\n"
+	.text = "static $thread struct waiting {\n"
 		"\tpthread_t thread;\n"
 		"\tint ms;\n"
 		"\tint held;\n"

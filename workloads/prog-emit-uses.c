@@ -132,43 +132,32 @@ static void put_held(const struct emit *e, FILE *out)
 				i);
 }
 
-/* The words that depend on the program. */
+static bool begins(const char *p, const char *word)
+{
+	return strncmp(p, word, strlen(word)) == 0;
+}
+
+/* A helper's text, and the words in it that depend on the program. */
 static void put_text(const struct emit *e, const char *p, FILE *out)
 {
-	static const char *const words[] = { "thread", "largest", "refs",
-					     "letgo", "held" };
-
 	for (; *p; p++) {
-		size_t i, n = sizeof(words) / sizeof(*words);
-
-		if (*p != '$') {
-			fputc(*p, out);
-			continue;
-		}
-		for (i = 0; i < n; i++)
-			if (strncmp(p + 1, words[i], strlen(words[i])) == 0)
-				break;
-		if (i == n) {
-			fputc('$', out);
-			continue;
-		}
-		p += strlen(words[i]);
-		switch (i) {
-		case 0:
+		if (begins(p, "$thread ")) {
 			fputs(e->nr_lanes > 1 ? "__thread " : "", out);
-			break;
-		case 1:
+			p += strlen("$thread ") - 1;
+		} else if (begins(p, "$largest")) {
 			fprintf(out, "%#llx", (unsigned long long)largest(e));
-			break;
-		case 2:
+			p += strlen("$largest") - 1;
+		} else if (begins(p, "$refs")) {
 			fprintf(out, "%u", nr_refs(e));
-			break;
-		case 3:
+			p += strlen("$refs") - 1;
+		} else if (begins(p, "$letgo")) {
 			put_letgo(e, out);
-			break;
-		case 4:
+			p += strlen("$letgo") - 1;
+		} else if (begins(p, "$held")) {
 			put_held(e, out);
-			break;
+			p += strlen("$held") - 1;
+		} else {
+			fputc(*p, out);
 		}
 	}
 }

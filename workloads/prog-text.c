@@ -250,6 +250,10 @@ static int parse_line(struct prog *p, char *text, unsigned int line)
 			return bad(line, "threads %s: 1 to %d", value,
 				   MAX_LANES);
 		p->threads = v;
+		/* Those that have steps already are there all the same. */
+		for (size_t i = 0; i < p->n; i++)
+			if (p->v[i].thread >= (int)p->threads)
+				p->threads = p->v[i].thread + 1;
 	} else {
 		return bad(line, "'%s' is no step and no header", word);
 	}
