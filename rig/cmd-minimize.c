@@ -137,7 +137,11 @@ static int load_words(struct minimize *m)
 	/* The parser puts a name of its own in place of the first one. */
 	argv = xcalloc(w->n + 1, sizeof(*argv));
 	memcpy(argv, w->v, w->n * sizeof(*argv));
-	return cli_parse(&cli_kernel, w->n, argv, &m->run) ? EXIT_USAGE : 0;
+	if (cli_parse(&cli_kernel, w->n, argv, &m->run))
+		return EXIT_USAGE;
+	/* Only if that run could see. */
+	m->run.o.census = m->d.nr_rows > 0;
+	return 0;
 }
 
 struct candidate {

@@ -22,6 +22,8 @@
  *   long:BYTES      a line of so many bytes on the port
  *   fails:N         N results, each FAIL with a text of its own
  *   stack:FUNC      what the agent sends of a process that sleeps in FUNC
+ *   warns:OP,OP     a WARNING on the console if the case's program has steps
+ *                   with these in this order
  *   reach:FILE      make FILE: the test waits for it
  *   await:FILE      wait for FILE: the test makes it
  *   fill            write a file beside the run's until the disk is full
@@ -580,6 +582,27 @@ static void a_touch(struct qemu *q, const char *arg, struct json_object *req)
 	}
 }
 
+static void a_warns(struct qemu *q, const char *arg, struct json_object *req)
+{
+	const char *at = str(req, "program");
+
+	while (*arg) {
+		size_t n = strcspn(arg, ",");
+		char op[64];
+
+		/* "0 OP KEY=..." */
+		snprintf(op, sizeof(op), " %.*s ", (int)n, arg);
+		at = strstr(at, op);
+		if (!at)
+			return;
+		at += n;
+		arg += n + (arg[n] == ',');
+	}
+	klog(q, "------------[ cut here ]------------");
+	klog(q, "WARNING: CPU: 0 PID: 7 at fs/dax.c:404 dax_made_up+0x1/0x2");
+	klog(q, "---[ end trace 0000000000000000 ]---");
+}
+
 static void a_noterm(struct qemu *q, const char *arg, struct json_object *req)
 {
 	signal(SIGTERM, SIG_IGN);
@@ -664,6 +687,7 @@ static const struct {
 	{ "stderr", a_stderr },	   { "file", a_file },
 	{ "flood", a_flood },	   { "long", a_long },
 	{ "fails", a_fails },	   { "stack", a_stack },
+	{ "warns", a_warns },
 	{ "reach", a_reach },	   { "await", a_await },
 	{ "fill", a_fill },	   { "touch", a_touch },
 	{ "noterm", a_noterm },	   { "exit", a_exit },
