@@ -43,9 +43,14 @@ int fs_umount(void *arg)
 	return umount2(wl->mnt, 0) < 0 ? errno : 0;
 }
 
+const char *fs_mount_again(void)
+{
+	return command(cmd_mount);
+}
+
 void fs_mount(void)
 {
-	const char *err = command(cmd_mount);
+	const char *err = fs_mount_again();
 
 	if (err)
 		BROKEN("%s", err);

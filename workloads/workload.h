@@ -369,6 +369,8 @@ void fs_leave(void);
 int fs_umount(void *arg);
 /* Mount it again as the agent does, and enter the case's folder. */
 void fs_mount(void);
+/* Only mount it, from whatever folder: NULL, or what went wrong. */
+const char *fs_mount_again(void);
 /* Unbind the namespace, and probe it again: NULL, or what went wrong. */
 const char *ns_disable(void);
 const char *ns_enable(void);
