@@ -373,6 +373,14 @@ static void sigbus(void **state)
 	      "r: fill(p, letter, len): Bus error\n");
 }
 
+static void what_comes_after_is_left_out(void **state)
+{
+	has_not(FILE_A "* quiet\n0 truncate fd=0 size=0\n",
+		DATA("read(2)", 0, -1, 4096, 8, 3, 2, 4), "ftruncate");
+	has(FILE_A "* quiet\n0 truncate fd=0 size=0\n",
+	    "{\"kind\":\"WARNING\",\"title\":\"t\"}", "ftruncate");
+}
+
 /* --- waiting --------------------------------------------------------------------- */
 
 #define WAITING(what, step)                                                    \
@@ -413,6 +421,14 @@ static void stuck(void **state)
 	    "\tlet_go_done();\n"
 	    "\twatchdog_off();\n");
 	shows(FILE_A "0 truncate fd=0 size=0\n", WAITING("spin", 4), 0,
+	      "right\n");
+	/* While something is held it may not return at all, but has to sleep. */
+	has(HELD "0 truncate fd=0 size=0\n", WAITING("spin", 6),
+	    "\tlet_go_after(3000);\n"
+	    "\tTRY(ftruncate(fd0, 0));\n"
+	    "\tlet_go_done();\n"
+	    "\tmust_have_slept(\"truncate\", cpu);\n");
+	shows(HELD "0 truncate fd=0 size=0\n", WAITING("spin", 6), 0,
 	      "right\n");
 }
 
@@ -590,6 +606,7 @@ int main(void)
 		cmocka_unit_test(data_of_another_place),
 		cmocka_unit_test(other_views),
 		cmocka_unit_test(sigbus),
+		cmocka_unit_test(what_comes_after_is_left_out),
 		cmocka_unit_test(early),
 		cmocka_unit_test(what_is_held_is_let_go),
 		cmocka_unit_test(stuck),

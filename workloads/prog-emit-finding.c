@@ -153,8 +153,15 @@ static void put_setup(struct emit *e)
 	if (strcmp(e->p->fs, "devdax") == 0)
 		dir = "/dev/dax0.0";
 	fprintf(e->out, " *   cc -O1 -o reproducer reproducer.c\n"
-			" *   ./reproducer %s\n"
-			" *   dmesg\n *\n", dir);
+			" *   ./reproducer %s\n%s *\n", dir,
+		e->f.has_detail ? "" : " *   dmesg\n");
+	if (e->f.kind && strcmp(e->f.kind, "census") == 0)
+		put_wrapped(e, " ", "The kernel does not say so: the struct pages "
+				    "of the device do, when all of it is "
+				    "over.\n\n");
+	if (e->f.kind && strcmp(e->f.kind, "fsck") == 0)
+		put_wrapped(e, " ", "Then unmount it: xfs_repair -n, or "
+				    "e2fsck -fn, says what is wrong.\n\n");
 	if (e->p->alone)
 		put_wrapped(e, " ", "It unmounts what it runs on: DIR has to be "
 				    "the mount point of a filesystem that "

@@ -314,6 +314,26 @@ C_HELPER(
 );
 
 C_HELPER(
+	must_have_slept,
+	.name = "must_have_slept",
+	.uses = "bug <time.h>",
+	.text = "static double cpu_time(void)\n"
+		"{\n"
+		"\tstruct timespec ts;\n"
+		"\n"
+		"\tclock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);\n"
+		"\treturn ts.tv_sec + ts.tv_nsec / 1e9;\n"
+		"}\n"
+		"\n"
+		"static void must_have_slept(const char *call, double since)\n"
+		"{\n"
+		"\tif (cpu_time() - since > 1)\n"
+		"\t\tbug = printf(\"BUG: %s used %.1f s of CPU time where it had to sleep\\n\",\n"
+		"\t\t\t     call, cpu_time() - since);\n"
+		"}\n",
+);
+
+C_HELPER(
 	watchdog,
 	.name = "watchdog",
 	.uses = "<pthread.h>",

@@ -375,32 +375,48 @@ static char *own_lines(struct emit *e, const struct step *s)
 	return text;
 }
 
+static bool is_how(const char *how, const char *what)
+{
+	return how && strcmp(how, what) == 0;
+}
+
+/* One that spins while something is held is told by its CPU time; what never
+ * comes back, by a watchdog. */
 static void begin_waiting(struct emit *e, const struct step *s, const char *how,
 			  bool held)
 {
-	if (how && strcmp(how, "early") != 0) {
+	bool spins = is_how(how, "spin");
+
+	if (is_how(how, "stuck") || (spins && !held)) {
 		emit_uses(e, "watchdog");
-		emit_line(e, "watchdog(\"%s %s\");", s->op->name,
-			  strcmp(how, "spin") == 0 ?
+		emit_line(e, "watchdog(\"%s %s\");", s->op->name, spins ?
 			  "burns CPU time and does not come back" :
 			  "does not return, though nothing is held,");
 	}
+	if (spins && held) {
+		emit_uses(e, "must_have_slept");
+		emit_line(e, "double cpu = cpu_time();\n");
+	}
 	if (held) {
 		emit_uses(e, any_ref(e) ? "let_go_after drop" : "let_go_after");
-		emit_line(e, "let_go_after(300);");
+		emit_line(e, "let_go_after(%d);", spins ? 3000 : 300);
 	}
 }
 
 static void end_waiting(struct emit *e, const struct step *s, const char *how,
 			bool held)
 {
-	if (held && how && strcmp(how, "early") == 0) {
+	bool spins = is_how(how, "spin");
+
+	if (held && is_how(how, "early")) {
 		emit_uses(e, "must_have_waited");
 		emit_line(e, "must_have_waited(\"%s\");", s->op->name);
 	} else if (held) {
 		emit_line(e, "let_go_done();");
 	}
-	if (how && strcmp(how, "early") != 0)
+	if (spins && held)
+		emit_line(e, "must_have_slept(\"%s\", cpu);", s->op->name);
+	if (is_how(how, "stuck") || (spins && !held))
 		emit_line(e, "watchdog_off();");
 }
 

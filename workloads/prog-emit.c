@@ -97,11 +97,18 @@ static void emit_start(struct emit *e)
 
 /* --- main() ----------------------------------------------------------------------- */
 
+/* What is said when no BUG was: where the finding shows. */
 static const char *verdict(const struct emit *e)
 {
-	return emit_is_used(e, "bug") || emit_is_used(e, "watchdog") ?
-		       "puts(\"right\");" :
-		       "puts(\"Now look at dmesg.\");";
+	const char *kind = e->f.kind ? e->f.kind : "";
+
+	if (emit_is_used(e, "bug") || emit_is_used(e, "watchdog"))
+		return "puts(\"right\");";
+	if (strcmp(kind, "census") == 0)
+		return "puts(\"Now look at the struct pages, as rig's census does.\");";
+	if (strcmp(kind, "fsck") == 0)
+		return "puts(\"Now unmount it, and check the filesystem.\");";
+	return "puts(\"Now look at dmesg.\");";
 }
 
 static void emit_enter(struct emit *e)
@@ -117,6 +124,18 @@ static void emit_enter(struct emit *e)
 	emit_line(e, "\terr(2, \"%%s\", argv[1]);");
 }
 
+/* What comes behind the step that noticed shows nothing more. */
+static void emit_line_of_steps(struct emit *e)
+{
+	size_t n = e->p->n;
+
+	if (e->f.has_detail && e->f.step > 0 && (size_t)e->f.step < n)
+		n = e->f.step;
+	for (size_t i = 0; i < n; i++)
+		emit_step(e, &e->p->v[i]);
+	emit_end(e);
+}
+
 /* Once, in this process. */
 static void emit_once(struct emit *e)
 {
@@ -124,9 +143,7 @@ static void emit_once(struct emit *e)
 	emit_enter(e);
 	emit_line(e, "enter(dir);");
 	fputc('\n', e->out);
-	for (size_t i = 0; i < e->p->n; i++)
-		emit_step(e, &e->p->v[i]);
-	emit_end(e);
+	emit_line_of_steps(e);
 	fputc('\n', e->out);
 	emit_line(e, "if (argc < 3 || strcmp(argv[2], \"--keep\") != 0)");
 	emit_line(e, "\tleave();");
@@ -149,9 +166,10 @@ static void emit_rounds(struct emit *e)
 		emit_line(e, "if (chdir(folder) < 0)\n\t\terr(2, \"%%s\", folder);");
 	if (e->nr_lanes > 1)
 		emit_start(e);
-	for (size_t i = 0; i < e->p->n && e->nr_lanes == 1; i++)
-		emit_step(e, &e->p->v[i]);
-	emit_end(e);
+	if (e->nr_lanes == 1)
+		emit_line_of_steps(e);
+	else
+		emit_end(e);
 	emit_line(e, "return %s;", emit_is_used(e, "bug") ? "bug != 0" : "0");
 	fprintf(e->out, "}\n\n"
 			"int main(int argc, char **argv)\n{\n"
