@@ -63,11 +63,15 @@ static bool is_off(const struct ref_row *row, const struct page_view *v,
 	return true;
 }
 
-static bool is_held(const struct boot_census *c, uint64_t page)
+/* What is held of a large folio counts in its head. */
+static bool is_held(const struct boot_census *c, const struct outlier *o)
 {
+	uint64_t off = o->page * GUEST_PAGE;
+	uint64_t end = off + (GUEST_PAGE << o->v.order);
+
 	for (size_t i = 0; i < c->nr_holds; i++)
-		if (page * GUEST_PAGE < c->holds[i].off + c->holds[i].len &&
-		    (page + 1) * GUEST_PAGE > c->holds[i].off)
+		if (off < c->holds[i].off + c->holds[i].len &&
+		    end > c->holds[i].off)
 			return true;
 	return false;
 }
@@ -98,7 +102,7 @@ static bool look(struct boot *b, bool quiet, bool unowned, struct off_list *l)
 
 		census_read(ns, o.page, &o.v);
 		if (!is_off(row, &o.v, quiet, unowned, &o.off) ||
-		    (!quiet && is_held(c, o.page)))
+		    (!quiet && is_held(c, &o)))
 			continue;
 		if (l->n < MAX_OUTLIERS)
 			l->v[l->n++] = o;
