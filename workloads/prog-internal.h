@@ -34,6 +34,11 @@ void empty_all(struct lane *l);
  * closed. -1: there is none. */
 int ino_fd(struct ino *ino, bool *own);
 
+/* --- prog-background.c -------------------------------------------------------- */
+
+/* Stop what goes on, if anything does. No other thread runs. */
+void background_stop(struct lane *l);
+
 /* --- prog-wait.c --------------------------------------------------------------- */
 
 /* The step that just ended with @err: did it wait for what it had to? */

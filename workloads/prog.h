@@ -5,10 +5,12 @@
  *
  *   prog-text.c    text to steps and back
  *   prog-gen.c     from a seed to a text
- *   prog-model.c   what every file has to hold
+ *   prog-model.c   what every file has to hold, in pieces: prog-content.c
  *   prog-check.c   comparing, and naming what is found instead
  *   prog-slots.c   files, mappings and references that steps name
  *   prog-maps.c    what mappings hold, private copies among it
+ *   prog-child.c   child processes of a step
+ *   prog-background.c  what goes on beside the steps
  *   prog-wait.c    the watch over what blocks, returns early or spins
  *   prog-run.c     the threads
  *   prog-emit.c    a program as a C file of its own
@@ -20,6 +22,7 @@
 #ifndef WORKLOADS_PROG_H
 #define WORKLOADS_PROG_H
 
+#include "prog-content.h"
 #include "workload.h"
 
 #include <json-c/json.h>
@@ -210,9 +213,8 @@ struct ino {
 	unsigned int uses;
 	unsigned int names;	/* of its uses those that are names */
 	uint64_t size;
-	char *data;		/* MAX_FILE bytes */
-	uint8_t *unsure;	/* one for each byte: nobody can say */
-	bool any_unsure, size_unsure;
+	struct content holds;
+	bool size_unsure;
 	uint16_t *last;		/* a page: the step that changed it last */
 	uint64_t flow;		/* bit of each file whose data may be here */
 	bool moved;		/* ... and at other offsets than it had there */
@@ -238,8 +240,9 @@ struct span {
 	struct span *next;
 };
 
-/* The step's word for position @off of file @ino: what its data looks like. */
-uint64_t data_word(const struct ino *ino, unsigned int step, uint64_t off);
+/* The word that @step has for position @off of the file @file (by id): what
+ * its data looks like. */
+uint64_t data_word(unsigned int file, unsigned int step, uint64_t off);
 /* @len bytes of it at @p, for file position @off. */
 void data_fill(void *p, const struct ino *ino, unsigned int step, uint64_t off,
 	       size_t len);
@@ -256,8 +259,10 @@ struct span *will_change(struct lane *l, struct ino *ino, uint64_t off);
 /*
  * What the step did, once it is known to have: in an open span for writing.
  * Each makes the file longer where it reaches beyond its end, but for
- * model_zero(). model_data() takes the bytes from @from.
+ * model_zero(). model_data() takes the bytes from @from, which costs a look at
+ * each; model_wrote() knows them to be the step's, by data_fill() for there.
  */
+void model_wrote(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
 void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
 		uint64_t len);
 void model_zero(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
@@ -289,9 +294,11 @@ void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
  */
 void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
 		size_t n, const char *view);
-/* The same of a page that is no longer the file's, but a copy: of @want. */
+/* The same of a page that is no longer the file's, but a copy of it: @want has
+ * it at @at. */
 void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
-		const void *want, size_t n, const char *view);
+		const struct content *want, uint64_t at, size_t n,
+		const char *view);
 /* How many bytes a read of @want bytes at @off has to give: a finding when
  * it gave @got. */
 void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
@@ -334,7 +341,7 @@ struct map {
 	/* A private one: pages that were stored to, and what they hold; for
 	 * MAX_FILE bytes, as it may grow. */
 	uint8_t *own;		/* 0: the file's, 1: ours, 2: nobody can say */
-	char *copy;
+	struct content copy;	/* by positions in the mapping */
 	uint64_t copies;	/* counts changes of the two, both ends of each */
 	unsigned int copiers;	/* spans that may change them now */
 	bool mixed;		/* there were two of them at a time */
@@ -488,6 +495,33 @@ struct span *map_will_copy(struct lane *l, struct map *m, uint64_t off,
 void map_dropped(struct lane *l, struct span *sp, uint64_t off, uint64_t len,
 		 bool sure);
 
+/* --- children (prog-child.c) ---------------------------------------------------- */
+
+/*
+ * A child process of the step, with all mappings as they are now. fn(arg) runs
+ * in it: by calls that are safe in signal handlers only, and without the model,
+ * as another thread may have had any lock. It has no descriptor but 0 to 2 and
+ * @keep (-1: none). -1 with errno when there can be none. The step may wait for
+ * it a little longer than for a lock.
+ */
+pid_t child_start(struct lane *l, int (*fn)(void *arg), void *arg, int keep);
+/* An fn that does nothing until the child is killed. */
+int child_pauses(void *arg);
+/* Wait for it to end (@kill: kill it first): its wait status. */
+int child_end(pid_t pid, bool kill);
+/* Memory that is shared with children; NULL when there is none. To be
+ * munmap()ped. */
+void *child_memory(size_t len);
+
+/* --- beside the steps (prog-background.c) ----------------------------------------- */
+
+/* Whether the step may start something that goes on beside the others: there is
+ * one at a time. If so background_is() has to follow, with what stops it, or with
+ * NULL if it did not start. @stop is called once, before the next '*' step: it
+ * may take ten (scaled) seconds, and leaves nothing behind. */
+bool background_begins(void);
+void background_is(void (*stop)(struct lane *l, void *arg), void *arg);
+
 /* --- waiting (prog-wait.c) ------------------------------------------------------ */
 
 /*
@@ -539,6 +573,9 @@ struct exec {
 };
 extern struct exec *ex;
 
+/* Run it, once in a process. Seconds that its steps took, but for '*' ones and
+ * what is done at the end. */
+double prog_execute(const struct prog *prog);
 /* The program @text as a case; ends the process. */
 void prog_run(const char *text);
 
