@@ -33,7 +33,7 @@ static int run(struct lane *l, const struct step *s)
 		return errno;
 	}
 	if (n)
-		model_data(l, sp, off, l->buf, n);
+		model_wrote(l, sp, off, n);
 	else
 		model_nothing(sp);
 	return 0;

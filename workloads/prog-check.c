@@ -45,9 +45,9 @@ static struct found decode(const struct ino *ino, uint64_t word, uint64_t off)
 
 	if (!word)
 		f.origin = IS_ZERO;
-	else if ((word ^ data_word(ino, 0, 0)) >> 56)
+	else if ((word ^ data_word(0, 0, 0)) >> 56)
 		f.origin = IS_UNKNOWN;
-	else if ((word ^ data_word(ino, 0, 0)) & mask)
+	else if ((word ^ data_word(0, 0, 0)) & mask)
 		f.origin = IS_EARLIER;
 	else if (f.file != ino->id)
 		f.origin = IS_FOREIGN;
@@ -137,15 +137,21 @@ static bool is_told(struct ino *ino, const char *view)
 	return told;
 }
 
-/* A private mapping's own pages are not the file's. */
+/* What was read, and what is to be there: the @n bytes of @holds at @at, which
+ * is not @off in the copies that a private mapping has of its own. */
 struct looked {
 	struct lane *l;
 	struct ino *ino;
 	uint64_t off;
-	const char *got, *want;
+	const char *got;
+	const struct content *holds;
+	uint64_t at;
 	size_t n;
 	const char *view;
 	int map;		/* slot, or -1 */
+	/* When they differ: as bytes, and which of them nobody knows. */
+	char *want;
+	uint8_t *unsure;
 };
 
 /*
@@ -258,8 +264,8 @@ static bool whole_unsure(const struct looked *k, size_t i, bool all_unsure)
 {
 	if ((k->off + i) % 8 || k->n - i < 8)
 		return false;
-	return all_unsure || memcmp(k->ino->unsure + k->off + i,
-				    "\1\1\1\1\1\1\1\1", 8) == 0;
+	return all_unsure || memcmp(k->unsure + i, "\1\1\1\1\1\1\1\1",
+				    8) == 0;
 }
 
 static void compare(struct looked *k, bool all_unsure)
@@ -273,7 +279,7 @@ static void compare(struct looked *k, bool all_unsure)
 			continue;
 		f = decode(ino, word_at(k->got, k->off, k->n, i),
 			   (k->off + i) / 8 * 8);
-		if (all_unsure || ino->unsure[k->off + i]) {
+		if (all_unsure || k->unsure[i]) {
 			if (may_be(ino, f) || (k->off + i) % 8 ||
 			    k->n - i < 8) {
 				if (whole_unsure(k, i, all_unsure))
@@ -301,20 +307,27 @@ static void check_locked(struct looked *k, bool all_unsure)
 		return;
 	if (k->n > size - k->off)
 		k->n = size - k->off;
-	if (memcmp(k->got, k->want, k->n) != 0)
-		compare(k, all_unsure);
+	if (content_is(k->holds, k->at, k->got, k->n))
+		return;
+	k->want = malloc(k->n);
+	k->unsure = malloc(k->n);
+	content_read(k->holds, k->at, k->n, k->want, k->unsure);
+	compare(k, all_unsure);
+	free(k->want);
+	free(k->unsure);
 }
 
 void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
 		size_t n, const char *view)
 {
-	check_copy(l, sp, off, got, sp->ino->data + off, n, view);
+	check_copy(l, sp, off, got, &sp->ino->holds, off, n, view);
 }
 
 void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
-		const void *want, size_t n, const char *view)
+		const struct content *want, uint64_t at, size_t n,
+		const char *view)
 {
-	struct looked k = { l, sp->ino, off, got, want, n, view, -1 };
+	struct looked k = { l, sp->ino, off, got, want, at, n, view, -1 };
 
 	pthread_mutex_lock(&ex->lock);
 	if (!(sp->clash && sp->ino->size_unsure))
@@ -434,14 +447,29 @@ static void look_at_size(struct lane *l, struct ino *ino, int fd)
 		put_num(d, "step", l->step ? l->step->nr : ex->prog->n + 1);
 		finding("data", key, title, title, d);
 	}
-	if (size < ino->size) {
-		memset(ino->data + size, 0, ino->size - size);
-	} else if (size > ino->size) {
-		memset(ino->unsure + ino->size, 1, size - ino->size);
-		ino->any_unsure = true;
-	}
+	if (size < ino->size)
+		content_zero(&ino->holds, size, MAX_FILE);
+	else if (size > ino->size)
+		content_unsure(&ino->holds, ino->size, size);
 	ino->size = size;
 	ino->size_unsure = false;
+}
+
+/* Pieces that nobody knew are what was read. */
+static void believe(struct ino *ino, uint64_t off, size_t n, const char *got)
+{
+	struct content *c = &ino->holds;
+
+	for (unsigned int i = 0; i < c->n; i++) {
+		uint64_t from = c->v[i].off > off ? c->v[i].off : off;
+		uint64_t end = c->v[i].end < off + n ? c->v[i].end : off + n;
+
+		if (c->v[i].kind != PIECE_UNSURE || from >= end)
+			continue;
+		content_bytes(c, from, got + (from - off), end - from);
+		/* There are others now. */
+		i = -1;
+	}
 }
 
 /* By read(2); where nobody was sure the model believes it. */
@@ -453,7 +481,7 @@ static void look_at_file(struct lane *l, struct ino *ino, int fd)
 	while (off < ino->size) {
 		size_t n = ino->size - off < MiB(1) ? ino->size - off : MiB(1);
 		ssize_t got = pread(fd, l->buf, n, off);
-		struct looked k = { l, ino, off, l->buf, ino->data + off, n,
+		struct looked k = { l, ino, off, l->buf, &ino->holds, off, n,
 				    "read(2)", -1 };
 
 		if (got < 0 && errno != EAGAIN)
@@ -461,14 +489,8 @@ static void look_at_file(struct lane *l, struct ino *ino, int fd)
 		if (got != (ssize_t)n)
 			break;
 		check_locked(&k, false);
-		for (size_t i = 0; ino->any_unsure && i < n; i++)
-			if (ino->unsure[off + i])
-				ino->data[off + i] = l->buf[i];
+		believe(ino, off, n, l->buf);
 		off += n;
-	}
-	if (off >= ino->size && ino->any_unsure) {
-		memset(ino->unsure, 0, ino->size);
-		ino->any_unsure = false;
 	}
 }
 
@@ -479,8 +501,10 @@ static const char *view_of(const struct map *m)
 
 static void look_at_page(struct lane *l, struct map *m, int slot, size_t at)
 {
+	bool own = m->own && m->own[at / PAGE];
 	struct looked k = { l, m->ino, m->off + at, l->buf,
-			    m->ino->data + m->off + at, PAGE, view_of(m), slot };
+			    own ? &m->copy : &m->ino->holds,
+			    own ? at : m->off + at, PAGE, view_of(m), slot };
 	size_t done;
 	int sig;
 
@@ -495,8 +519,6 @@ static void look_at_page(struct lane *l, struct map *m, int slot, size_t at)
 	}
 	if (sig)
 		return;
-	if (m->own && m->own[at / PAGE])
-		k.want = m->copy + at;
 	check_locked(&k, false);
 }
 
@@ -530,7 +552,8 @@ void check_all(struct lane *l)
 		struct map *m = &ex->maps[i];
 
 		if (m->p && !m->gone && m->prot & PROT_READ &&
-		    !m->ino->poisoned && !m->ino->any_unsure)
+		    !m->ino->poisoned &&
+		    !content_is_unsure(&m->ino->holds, 0, MAX_FILE))
 			look_at_map(l, m, i);
 	}
 }

@@ -76,10 +76,12 @@ void map_loaded(struct lane *l, struct span *sp, uint64_t off, const void *got,
 			return;
 		if (own == 2)
 			continue;
-		check_copy(l, sp, m->off + off + at, p + at,
-			   own ? m->copy + off + at :
-				 sp->ino->data + m->off + off + at,
-			   len, view ?: "a private mapping");
+		if (own)
+			check_copy(l, sp, m->off + off + at, p + at, &m->copy,
+				   off + at, len, view ?: "a private mapping");
+		else
+			check_data(l, sp, m->off + off + at, p + at, len,
+				   view ?: "a private mapping");
 	}
 }
 
@@ -93,11 +95,10 @@ static void copied(struct span *sp, size_t page)
 
 	if (m->own[page])
 		return;
-	memcpy(m->copy + page * PAGE, ino->data + at, PAGE);
+	content_copy(&m->copy, page * PAGE, &ino->holds, at, PAGE);
 	/* What is behind the end of the file in its last page is nobody's. */
 	m->own[page] = at + PAGE > ino->size || ino->size_unsure ||
-		       (ino->any_unsure &&
-			memchr(ino->unsure + at, 1, PAGE)) ? 2 : 1;
+		       content_is_unsure(&ino->holds, at, at + PAGE) ? 2 : 1;
 }
 
 /* Nobody can say of these pages whether they are copies, and of what. */
@@ -125,7 +126,7 @@ static void stored_private(struct span *sp, uint64_t off, const char *from,
 		for (size_t at = 0, len; at < done; at += len) {
 			len = in_page(off + at, done - at);
 			copied(sp, (off + at) / PAGE);
-			memcpy(m->copy + off + at, from + at, len);
+			content_bytes(&m->copy, off + at, from + at, len);
 		}
 	}
 	if (partly)

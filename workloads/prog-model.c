@@ -12,40 +12,6 @@
  */
 #include "prog-internal.h"
 
-#define DATA_MAGIC 0xd5ull
-
-/* magic:8 nonce:8 file:8 step:16 position/8:24, so that a word mixed of two
- * writes of one program at any byte still tells file and program. */
-uint64_t data_word(const struct ino *ino, unsigned int step, uint64_t off)
-{
-	return DATA_MAGIC << 56 | (uint64_t)(ex->nonce & 0xff) << 48 |
-	       (uint64_t)(ino->id & 0xff) << 40 |
-	       (uint64_t)(step & 0xffff) << 24 | (off / 8 & 0xffffff);
-}
-
-void data_fill(void *p, const struct ino *ino, unsigned int step, uint64_t off,
-	       size_t len)
-{
-	char *to = p;
-	uint64_t word = data_word(ino, step, off);
-	size_t head = -off % 8 < len ? -off % 8 : len, words;
-
-	if (head) {
-		memcpy(to, (char *)&word + off % 8, head);
-		word++;
-	}
-	to += head;
-	words = (len - head) / 8;
-	/* MAX_FILE / 8 has 20 bits: the position never carries. */
-	for (size_t i = 0; i < words; i++, to += 8) {
-		uint64_t w = word + i;
-
-		memcpy(to, &w, 8);
-	}
-	word += words;
-	memcpy(to, &word, (len - head) % 8);
-}
-
 /* --- spans -------------------------------------------------------------------- */
 
 static bool overlap(const struct span *a, const struct span *b)
@@ -104,8 +70,7 @@ static void unsure(struct ino *ino, uint64_t off, uint64_t end)
 		end = ino->size;
 	if (off >= end)
 		return;
-	memset(ino->unsure + off, 1, end - off);
-	ino->any_unsure = true;
+	content_unsure(&ino->holds, off, end);
 }
 
 /* Errors after which nothing of what was asked for was done. */
@@ -169,21 +134,6 @@ static void changed(struct lane *l, struct ino *ino, uint64_t off, uint64_t end)
 	ino->changes++;
 }
 
-static void sure(struct ino *ino, uint64_t off, uint64_t end)
-{
-	if (ino->any_unsure)
-		memset(ino->unsure + off, 0, end - off);
-}
-
-/* Zeroes at [@off, @end): pages that were never touched stay so. */
-static void zero(struct ino *ino, uint64_t off, uint64_t end)
-{
-	if (end > off)
-		memset(ino->data + off, 0, end - off);
-	if (end > off)
-		sure(ino, off, end);
-}
-
 static void settle(struct span *sp)
 {
 	sp->settled = true;
@@ -207,18 +157,31 @@ static void grow(struct ino *ino, uint64_t off, uint64_t end)
 		unsure(ino, old, off);
 }
 
-void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
-		uint64_t len)
+static void wrote(struct lane *l, struct span *sp, uint64_t off, uint64_t end)
 {
-	struct ino *ino = sp->ino;
+	grow(sp->ino, off, end);
+	changed(l, sp->ino, off, end);
+	settle(sp);
+}
+
+void model_wrote(struct lane *l, struct span *sp, uint64_t off, uint64_t len)
+{
 	uint64_t end = cut(off, len);
 
 	pthread_mutex_lock(&ex->lock);
-	memcpy(ino->data + off, from, end - off);
-	sure(ino, off, end);
-	grow(ino, off, end);
-	changed(l, ino, off, end);
-	settle(sp);
+	content_step(&sp->ino->holds, off, end, sp->ino->id, l->step->nr, off);
+	wrote(l, sp, off, end);
+	pthread_mutex_unlock(&ex->lock);
+}
+
+void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
+		uint64_t len)
+{
+	uint64_t end = cut(off, len);
+
+	pthread_mutex_lock(&ex->lock);
+	content_bytes(&sp->ino->holds, off, from, end - off);
+	wrote(l, sp, off, end);
 	pthread_mutex_unlock(&ex->lock);
 }
 
@@ -229,7 +192,7 @@ void model_zero(struct lane *l, struct span *sp, uint64_t off, uint64_t len)
 	pthread_mutex_lock(&ex->lock);
 	if (end > sp->ino->size)
 		end = sp->ino->size;
-	zero(sp->ino, off, end);
+	content_zero(&sp->ino->holds, off, end);
 	changed(l, sp->ino, off, end);
 	settle(sp);
 	pthread_mutex_unlock(&ex->lock);
@@ -242,7 +205,7 @@ void model_size(struct lane *l, struct span *sp, uint64_t size)
 
 	pthread_mutex_lock(&ex->lock);
 	old = ino->size;
-	zero(ino, size, old);
+	content_zero(&ino->holds, size, MAX_FILE);
 	if (size > old)
 		grow(ino, size, size);
 	ino->size = size;
@@ -255,18 +218,14 @@ void model_size(struct lane *l, struct span *sp, uint64_t size)
 void model_collapse(struct lane *l, struct span *sp, uint64_t off, uint64_t len)
 {
 	struct ino *ino = sp->ino;
-	uint64_t rest;
 
 	pthread_mutex_lock(&ex->lock);
 	if (ino->size_unsure) {
 		unsure(ino, off, MAX_FILE);
 	} else if (off + len <= ino->size) {
-		rest = ino->size - off - len;
-		memmove(ino->data + off, ino->data + off + len, rest);
-		memmove(ino->unsure + off, ino->unsure + off + len, rest);
+		content_collapse(&ino->holds, off, len);
 		changed(l, ino, off, ino->size);
 		ino->size -= len;
-		zero(ino, ino->size, ino->size + len);
 	}
 	ino->moved = true;
 	settle(sp);
@@ -281,12 +240,8 @@ void model_insert(struct lane *l, struct span *sp, uint64_t off, uint64_t len)
 	if (ino->size_unsure) {
 		unsure(ino, off, MAX_FILE);
 	} else if (off < ino->size && ino->size + len <= MAX_FILE) {
-		memmove(ino->data + off + len, ino->data + off,
-			ino->size - off);
-		memmove(ino->unsure + off + len, ino->unsure + off,
-			ino->size - off);
+		content_insert(&ino->holds, off, len);
 		ino->size += len;
-		zero(ino, off, off + len);
 		changed(l, ino, off, ino->size);
 	}
 	ino->moved = true;
@@ -318,12 +273,7 @@ void model_copy(struct lane *l, struct span *dst, uint64_t doff,
 	/* Both ends were looked at by the caller, who knows the sizes. */
 	if (soff + (end - doff) > MAX_FILE)
 		end = doff + MAX_FILE - soff;
-	memmove(to->data + doff, from->data + soff, end - doff);
-	sure(to, doff, end);
-	if (from->any_unsure) {
-		memmove(to->unsure + doff, from->unsure + soff, end - doff);
-		to->any_unsure = true;
-	}
+	content_copy(&to->holds, doff, &from->holds, soff, end - doff);
 	grow(to, doff, end);
 	if (src->clash || from->size_unsure)
 		unsure(to, doff, end);
@@ -343,18 +293,13 @@ void model_swap(struct lane *l, struct span *a, uint64_t aoff, struct span *b,
 		uint64_t boff, uint64_t len)
 {
 	struct ino *x = a->ino, *y = b->ino;
+	struct content was = {};
 
 	pthread_mutex_lock(&ex->lock);
-	for (uint64_t i = 0; i < len; i++) {
-		char c = x->data[aoff + i];
-		uint8_t u = x->unsure[aoff + i];
-
-		x->data[aoff + i] = y->data[boff + i];
-		x->unsure[aoff + i] = y->unsure[boff + i];
-		y->data[boff + i] = c;
-		y->unsure[boff + i] = u;
-	}
-	x->any_unsure = y->any_unsure = x->any_unsure || y->any_unsure;
+	content_copy(&was, 0, &x->holds, aoff, len);
+	content_copy(&x->holds, aoff, &y->holds, boff, len);
+	content_copy(&y->holds, boff, &was, 0, len);
+	content_free(&was);
 	if (a->clash || b->clash) {
 		unsure(x, aoff, aoff + len);
 		unsure(y, boff, boff + len);

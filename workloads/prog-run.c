@@ -170,17 +170,14 @@ static void start_lanes(unsigned int n)
 	}
 }
 
-void prog_run(const char *text)
+double prog_execute(const struct prog *prog)
 {
 	static struct exec exec;
-	static struct prog prog;
 	struct lane *watcher = &exec.lanes[MAX_LANES];
-	const char *why;
+	double seconds = 0;
 
-	if (prog_parse(&prog, text, &why) < 0)
-		BROKEN("the program: %s", why);
 	ex = &exec;
-	ex->prog = &prog;
+	ex->prog = prog;
 	ex->nonce = wl->seed % 255 + 1;
 	pthread_mutex_init(&ex->lock, NULL);
 	slots_init();
@@ -188,12 +185,27 @@ void prog_run(const char *text)
 	watcher->buf = buffer(MAX_IO);
 	if (!wl->mnt)
 		make_device(watcher);
-	start_lanes(prog.threads);
-	for (size_t from = 0, to; from < prog.n; from = to) {
-		to = phase_end(&prog, from);
+	start_lanes(prog->threads);
+	for (size_t from = 0, to; from < prog->n; from = to) {
+		double start = wl_now();
+
+		to = phase_end(prog, from);
 		run_phase(watcher, from, to, false);
+		if (prog->v[from].thread >= 0)
+			seconds += wl_now() - start;
 	}
-	run_phase(watcher, prog.n, prog.n, true);
+	run_phase(watcher, prog->n, prog->n, true);
+	return seconds;
+}
+
+void prog_run(const char *text)
+{
+	static struct prog prog;
+	const char *why;
+
+	if (prog_parse(&prog, text, &why) < 0)
+		BROKEN("the program: %s", why);
+	prog_execute(&prog);
 	PASS("%zu steps: %u found nothing to act on, %u failed, %u waited for a reference",
 	     prog.n, ex->nr_void, ex->nr_failed, ex->nr_waited);
 	_exit(0);

@@ -38,10 +38,9 @@ static void put_ino(struct ino *ino)
 {
 	if (--ino->uses)
 		return;
-	munmap(ino->data, MAX_FILE);
-	munmap(ino->unsure, MAX_FILE);
+	content_free(&ino->holds);
 	free(ino->last);
-	ino->data = NULL;
+	ino->last = NULL;
 }
 
 static void lane_ino(struct lane *l, struct ino *ino)
@@ -64,8 +63,6 @@ struct ino *ino_new(struct lane *l)
 			ino = &ex->inos[i];
 	if (ino) {
 		ino->id = ino - ex->inos;
-		ino->data = buffer(MAX_FILE);
-		ino->unsure = buffer(MAX_FILE);
 		ino->last = calloc(MAX_FILE / PAGE, sizeof(*ino->last));
 		ino->flow = 1ull << ino->id;
 		lane_ino(l, ino);
@@ -207,10 +204,8 @@ void *map_address(uint64_t slot)
 
 static void clear_map(struct map *m)
 {
-	if (m->own) {
-		free(m->own);
-		munmap(m->copy, MAX_FILE);
-	}
+	free(m->own);
+	content_free(&m->copy);
 	put_ino(m->ino);
 	*m = (struct map){};
 }
@@ -261,11 +256,9 @@ struct map *change_map(struct lane *l, uint64_t slot)
 
 static void take_copies(struct map *m, const struct map *from)
 {
-	for (size_t i = 0; from->own && i < m->len / PAGE; i++) {
+	for (size_t i = 0; from->own && i < m->len / PAGE; i++)
 		m->own[i] = from->mixed ? 2 : from->own[i];
-		if (m->own[i] == 1)
-			memcpy(m->copy + i * PAGE, from->copy + i * PAGE, PAGE);
-	}
+	content_copy(&m->copy, 0, &from->copy, 0, m->len);
 }
 
 void fill_map(struct lane *l, struct map *m, const struct map *with)
@@ -281,7 +274,6 @@ void fill_map(struct lane *l, struct map *m, const struct map *with)
 	get_ino(m->ino);
 	if (m->private) {
 		m->own = calloc(MAX_FILE / PAGE, 1);
-		m->copy = buffer(MAX_FILE);
 		take_copies(m, with);
 	}
 	pthread_mutex_unlock(&ex->lock);

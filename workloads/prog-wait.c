@@ -349,7 +349,8 @@ static void watch_one(struct lane *watcher, struct lane *l, struct watched *w,
 		w->asleep = 0;
 		return;
 	}
-	if (now - w->since < limit)
+	/* One that runs is slow, or spins: that is told by what it burns. */
+	if (now - w->since < (w->asleep ? limit : 6 * limit))
 		return;
 	/* It may wait for what was taken since, or for a thread that has a lock
 	 * and takes its time. */

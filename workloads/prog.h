@@ -5,7 +5,7 @@
  *
  *   prog-text.c    text to steps and back
  *   prog-gen.c     from a seed to a text
- *   prog-model.c   what every file has to hold
+ *   prog-model.c   what every file has to hold, in pieces: prog-content.c
  *   prog-check.c   comparing, and naming what is found instead
  *   prog-slots.c   files, mappings and references that steps name
  *   prog-maps.c    what mappings hold, private copies among it
@@ -22,6 +22,7 @@
 #ifndef WORKLOADS_PROG_H
 #define WORKLOADS_PROG_H
 
+#include "prog-content.h"
 #include "workload.h"
 
 #include <json-c/json.h>
@@ -212,9 +213,8 @@ struct ino {
 	unsigned int uses;
 	unsigned int names;	/* of its uses those that are names */
 	uint64_t size;
-	char *data;		/* MAX_FILE bytes */
-	uint8_t *unsure;	/* one for each byte: nobody can say */
-	bool any_unsure, size_unsure;
+	struct content holds;
+	bool size_unsure;
 	uint16_t *last;		/* a page: the step that changed it last */
 	uint64_t flow;		/* bit of each file whose data may be here */
 	bool moved;		/* ... and at other offsets than it had there */
@@ -240,8 +240,9 @@ struct span {
 	struct span *next;
 };
 
-/* The step's word for position @off of file @ino: what its data looks like. */
-uint64_t data_word(const struct ino *ino, unsigned int step, uint64_t off);
+/* The word that @step has for position @off of the file @file (by id): what
+ * its data looks like. */
+uint64_t data_word(unsigned int file, unsigned int step, uint64_t off);
 /* @len bytes of it at @p, for file position @off. */
 void data_fill(void *p, const struct ino *ino, unsigned int step, uint64_t off,
 	       size_t len);
@@ -258,8 +259,10 @@ struct span *will_change(struct lane *l, struct ino *ino, uint64_t off);
 /*
  * What the step did, once it is known to have: in an open span for writing.
  * Each makes the file longer where it reaches beyond its end, but for
- * model_zero(). model_data() takes the bytes from @from.
+ * model_zero(). model_data() takes the bytes from @from, which costs a look at
+ * each; model_wrote() knows them to be the step's, by data_fill() for there.
  */
+void model_wrote(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
 void model_data(struct lane *l, struct span *sp, uint64_t off, const void *from,
 		uint64_t len);
 void model_zero(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
@@ -291,9 +294,11 @@ void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
  */
 void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
 		size_t n, const char *view);
-/* The same of a page that is no longer the file's, but a copy: of @want. */
+/* The same of a page that is no longer the file's, but a copy of it: @want has
+ * it at @at. */
 void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
-		const void *want, size_t n, const char *view);
+		const struct content *want, uint64_t at, size_t n,
+		const char *view);
 /* How many bytes a read of @want bytes at @off has to give: a finding when
  * it gave @got. */
 void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
@@ -336,7 +341,7 @@ struct map {
 	/* A private one: pages that were stored to, and what they hold; for
 	 * MAX_FILE bytes, as it may grow. */
 	uint8_t *own;		/* 0: the file's, 1: ours, 2: nobody can say */
-	char *copy;
+	struct content copy;	/* by positions in the mapping */
 	uint64_t copies;	/* counts changes of the two, both ends of each */
 	unsigned int copiers;	/* spans that may change them now */
 	bool mixed;		/* there were two of them at a time */
@@ -568,6 +573,9 @@ struct exec {
 };
 extern struct exec *ex;
 
+/* Run it, once in a process. Seconds that its steps took, but for '*' ones and
+ * what is done at the end. */
+double prog_execute(const struct prog *prog);
 /* The program @text as a case; ends the process. */
 void prog_run(const char *text);
 
