@@ -37,6 +37,7 @@ struct rig_case {
 	bool owns_fs;
 	bool calibrates;	/* measures the refcount model */
 	bool alone;		/* on a filesystem of its own, checked after */
+	bool unchecked;		/* ... but this one is not: nobody asks */
 	char *program;		/* text of a generated program, or NULL */
 	/* filled in by the run */
 	enum case_status status;

@@ -101,6 +101,10 @@ static int after_case(struct boot *b)
 	err = boot_census_idle(b, "after unmount", true);
 	if (err)
 		return err;
+	if (b->now->unchecked) {
+		end_group(b);
+		return 0;
+	}
 	err = boot_step(b, boot_fs_request(b, "check", b->now), STEP_LIMIT * 2,
 			"check", &reply);
 	if (!err && !guest_is_true(reply, "clean"))
@@ -350,7 +354,8 @@ static bool group_goes_on(const struct boot *b)
  * to be made anew. */
 static bool left_whole(const struct boot *b, enum case_status st)
 {
-	return b->now->program && !b->now->owns_fs && !b->now->alone &&
+	return b->now->program && !b->now->owns_fs &&
+	       (!b->now->alone || b->now->unchecked) &&
 	       (is_good(st) || st == CASE_FAIL) && !b->census_found &&
 	       !b->step_failed && boot_can_see(b, b->now->ns);
 }

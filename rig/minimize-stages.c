@@ -99,6 +99,7 @@ int minimize_begin(struct minimize *m)
 	m->vms = vms_new(&(struct vms_opts){
 		.run = &m->run.o, .of = &m->all, .dir = m->out,
 		.fingerprint = m->f->fingerprint, .jobs = m->jobs,
+		.check = strcmp(m->f->oracle, "fsck") == 0,
 		.until = m->max_time ? m->started + m->max_time : 0,
 		.close = m->journal.fd,
 	});
@@ -258,7 +259,7 @@ static int try_c(struct minimize *m, const char *source, const char *program)
 	_free_ char *log = xstrfmt("%s/reproducer.log", m->out);
 	struct c_shown c = { .fingerprint = kernel ? m->f->fingerprint : NULL,
 			     .fs = m->from->fs, .program = program,
-			     .log = log };
+			     .log = log, .dir = m->out };
 	_buf_ struct buf text = {};
 	double began = now();
 	const bool *known;

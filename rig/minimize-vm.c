@@ -128,6 +128,7 @@ static int more(struct run *r, void *arg)
 {
 	struct worker_run *w = arg;
 	struct json_object *o = hear(w);
+	struct rig_case *c;
 	int err;
 
 	if (!o)
@@ -142,7 +143,9 @@ static int more(struct run *r, void *arg)
 		return error("machine %s has no filesystem for the program",
 			     r->o->machine->name), EXIT_USAGE;
 	/* What the one before it left on the filesystem is not its own. */
-	r->cases.v[r->cases.n - 1].alone = true;
+	c = &r->cases.v[r->cases.n - 1];
+	c->alone = true;
+	c->unchecked = !w->o->check;
 	return 0;
 }
 

@@ -199,6 +199,7 @@ struct vms_opts {
 	const struct run_opts *run;
 	const struct program *of;	/* what candidates are made from */
 	const char *fingerprint;	/* of the finding that is a hit */
+	bool check;			/* only a filesystem's check shows it */
 	/* Gets vm-N/, a run directory for each worker, and hits/HASH.json, what
 	 * a candidate's last hit was: kind, key, title, text, detail. */
 	const char *dir;
@@ -248,6 +249,7 @@ struct c_shown {
 	const char *fs;			/* made anew for each run */
 	const char *program;
 	const char *log;		/* gets all that the guest said */
+	const char *dir;		/* gets shell-N/, a boot's run directory */
 	struct strv rig;		/* words of `rig shell` */
 };
 /* The script that runs it @runs times, the caller's. */
