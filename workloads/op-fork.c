@@ -71,7 +71,7 @@ static void stored(struct lane *l, struct map *m, struct span *sp, uint64_t off,
 	else if (!m->private)
 		map_unknown(l, sp, off, t->len);
 	else if (whole)
-		check_copy(l, sp, m->off + off, t->got, l->buf, t->done,
+		check_bytes(l, sp, m->off + off, t->got, l->buf, t->done,
 			   "a private mapping of a child");
 }
 

@@ -49,7 +49,7 @@ static int change(struct lane *l, struct map *m, uint64_t off, pid_t pid)
 	memcpy(&word, l->buf, 8);
 	err = ptrace(PTRACE_POKEDATA, pid, m->p + off, word) < 0 ? errno : 0;
 	if (m->private && !err && !peek(pid, m->p + off, &got))
-		check_copy(l, sp, m->off + off, &got, l->buf, 8,
+		check_bytes(l, sp, m->off + off, &got, l->buf, 8,
 			   "a private mapping of a child");
 	else if (!m->private && !err)
 		map_stored(l, sp, off, l->buf, 8, false);

@@ -335,6 +335,16 @@ void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
 	pthread_mutex_unlock(&ex->lock);
 }
 
+void check_bytes(struct lane *l, struct span *sp, uint64_t off, const void *got,
+		 const void *want, size_t n, const char *view)
+{
+	struct content c = {};
+
+	content_bytes(&c, off, want, n);
+	check_copy(l, sp, off, got, &c, off, n, view);
+	content_free(&c);
+}
+
 void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
 		 uint64_t got)
 {

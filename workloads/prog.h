@@ -299,6 +299,9 @@ void check_data(struct lane *l, struct span *sp, uint64_t off, const void *got,
 void check_copy(struct lane *l, struct span *sp, uint64_t off, const void *got,
 		const struct content *want, uint64_t at, size_t n,
 		const char *view);
+/* The same against bytes. */
+void check_bytes(struct lane *l, struct span *sp, uint64_t off, const void *got,
+		 const void *want, size_t n, const char *view);
 /* How many bytes a read of @want bytes at @off has to give: a finding when
  * it gave @got. */
 void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
