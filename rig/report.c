@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "report.h"
+#include "program.h"
 #include "progress.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +65,38 @@ char *report_rerun(const struct rundata *d, const char *case_name)
 	return shell_join(v.v);
 }
 
+/* Programs are many: of each kind of list so many are shown. */
+#define MAX_SHOWN 8
+
+static bool is_program(const char *case_name)
+{
+	return starts_with(case_name, PROGRAM ":");
+}
+
+static bool in_programs(const struct finding *f)
+{
+	return f->cases.n && is_program(f->cases.v[0]);
+}
+
+/* `rig @verb RUNDIR --finding NR`. */
+static char *next_step(const struct rundata *d, const char *verb, size_t nr)
+{
+	_free_ char *number = xstrfmt("%zu", nr);
+
+	return shell_join((char *[]){ "rig", (char *)verb, d->dir, "--finding",
+				      number, NULL });
+}
+
+/* What shows finding number @nr again. */
+static char *rerun_of(const struct rundata *d, size_t nr)
+{
+	const struct finding *f = &d->findings.v[nr - 1];
+
+	if (in_programs(f))
+		return next_step(d, "replay", nr);
+	return report_rerun(d, f->cases.n ? f->cases.v[0] : NULL);
+}
+
 /* "a, b, c and 4 more" */
 static char *some_cases(const struct finding *f, size_t max)
 {
@@ -106,6 +140,36 @@ static void verdict(const struct rundata *d, struct buf *b)
 		buf_addf(b, "cannot be read: %s\n", d->lost.v[i]);
 }
 
+/* "seed 7, up to 4 threads, on xfs ext4, without pin": run.json's words for
+ * generated programs. NULL: there were none. */
+static char *mix_words(const struct rundata *d)
+{
+	static const char *const lists[] = { "fs", "with", "without" };
+	static const char *const words[] = { "on", "with", "without" };
+	struct json_object *mix, *v;
+	_buf_ struct buf b = {};
+
+	if (!json_object_object_get_ex(d->info, "mix", &mix) ||
+	    !json_object_object_get_ex(mix, "seed", &v))
+		return NULL;
+	buf_addf(&b, "seed %" PRId64, json_object_get_int64(v));
+	if (json_object_object_get_ex(mix, "threads", &v))
+		buf_addf(&b, ", up to %d thread%s", json_object_get_int(v),
+			 json_object_get_int(v) == 1 ? "" : "s");
+	for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
+		if (!json_object_object_get_ex(mix, lists[k], &v) ||
+		    !json_object_is_type(v, json_type_array) ||
+		    !json_object_array_length(v))
+			continue;
+		buf_addf(&b, ", %s", words[k]);
+		for (size_t i = 0; i < json_object_array_length(v); i++)
+			buf_addf(&b, " %s", json_object_get_string(
+					json_object_array_get_idx(v, i)));
+	}
+	/* The file may have been edited. */
+	return printable(b.data, b.len, false);
+}
+
 static void head(const struct rundata *d, struct buf *b)
 {
 	static const struct {
@@ -116,42 +180,146 @@ static void head(const struct rundata *d, struct buf *b)
 		{ "accel", "Accelerator" }, { "when", "When" },
 		{ "command", "Command" },
 	};
+	_free_ char *mix = mix_words(d);
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (info(d, rows[i].key))
 			buf_addf(b, "%-12s %s\n", rows[i].label,
 				 info(d, rows[i].key));
+	if (mix)
+		buf_addf(b, "%-12s %s\n", "Programs", mix);
 	buf_addf(b, "%-12s %s\n", "Directory", d->dir);
+}
+
+/* Finding number @nr, whole. */
+static void put_finding(const struct rundata *d, size_t nr, struct buf *b)
+{
+	const struct finding *f = &d->findings.v[nr - 1];
+	_free_ char *cases = some_cases(f, in_programs(f) ? MAX_SHOWN : 1000);
+	_free_ char *rerun = rerun_of(d, nr);
+	_free_ char *minimize = next_step(d, "minimize", nr);
+
+	buf_addf(b, "\n%zu. %s\n", nr, f->title);
+	buf_addf(b, "   kind %s, seen %u time%s, fingerprint %s\n", f->kind,
+		 f->count, f->count == 1 ? "" : "s", f->fingerprint);
+	buf_addf(b, "   raised by: %s\n", cases);
+	buf_addf(b, "   rerun: %s\n", rerun);
+	if (in_programs(f))
+		buf_addf(b, "   cut smaller: %s\n", minimize);
+	buf_addf(b, "   log: boot-%d/console.log, byte %zu\n\n", f->boot,
+		 f->offset);
+	for (const char *p = f->text; *p;) {
+		size_t n = strcspn(p, "\n");
+
+		buf_addf(b, "    %.*s\n", (int)n, p);
+		p += n + (p[n] == '\n');
+	}
+}
+
+static void put_case(const struct rig_case *c, struct buf *b)
+{
+	_free_ char *text = c->text ? printable(c->text, strlen(c->text),
+						false) : NULL;
+
+	buf_addf(b, "  %-7s %6.2f s  %s%s%s\n", case_status_names[c->status],
+		 c->seconds, c->name, text ? ": " : "", text ? text : "");
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names of all cases that findings were seen in, sorted; the array is the
+ * caller's, its strings are not. */
+static char **found_in(const struct rundata *d, size_t *n)
+{
+	char **v;
+
+	*n = 0;
+	for (size_t i = 0; i < d->findings.n; i++)
+		*n += d->findings.v[i].cases.n;
+	v = xcalloc(*n, sizeof(*v));
+	*n = 0;
+	for (size_t i = 0; i < d->findings.n; i++)
+		for (size_t k = 0; k < d->findings.v[i].cases.n; k++)
+			v[(*n)++] = d->findings.v[i].cases.v[k];
+	qsort(v, *n, sizeof(*v), by_text);
+	return v;
+}
+
+/* The first case of that name. */
+static const struct rig_case *find_case(const struct rundata *d,
+					const char *name)
+{
+	for (size_t i = 0; i < d->cases.n; i++)
+		if (strcmp(d->cases.v[i].name, name) == 0)
+			return &d->cases.v[i];
+	return NULL;
+}
+
+/*
+ * Programs in a few lines: how many there were, those that found something
+ * first, and those that neither passed nor found anything. RUNDIR/programs has
+ * them all.
+ */
+static void put_programs(const struct rundata *d, struct buf *b)
+{
+	unsigned int by_status[NR_CASE_STATUS] = {}, all = 0, found = 0, odd = 0;
+	_free_ char **names = NULL;
+	_buf_ struct buf rest = {};
+	size_t n;
+
+	names = found_in(d, &n);
+	for (size_t i = 0; i < d->cases.n; i++) {
+		const struct rig_case *c = &d->cases.v[i];
+		bool finds;
+
+		if (!is_program(c->name))
+			continue;
+		all++;
+		by_status[c->status]++;
+		finds = bsearch(&c->name, names, n, sizeof(*names), by_text);
+		found += finds;
+		if (!finds && c->status != CASE_PASS &&
+		    c->status != CASE_SKIP && odd++ < MAX_SHOWN)
+			put_case(c, &rest);
+	}
+	if (!all)
+		return;
+	buf_addf(b, "\nPrograms\n  %u ran:", all);
+	for (int st = CASE_PASS; st < NR_CASE_STATUS; st++)
+		if (by_status[st])
+			buf_addf(b, " %u %s", by_status[st],
+				 case_status_names[st]);
+	buf_addf(b, "; %u found something\n", found);
+	for (size_t i = 0; i < d->findings.n; i++) {
+		const struct finding *f = &d->findings.v[i];
+		const struct rig_case *c = in_programs(f) ?
+				find_case(d, f->cases.v[0]) : NULL;
+
+		if (!c)
+			continue;
+		buf_addf(b, "  finding %zu, seen in %zu%s, first in\n  ", i + 1,
+			 f->cases.n,
+			 f->cases.n < FINDING_CASES ? "" : " or more");
+		put_case(c, b);
+	}
+	if (rest.len)
+		buf_addf(b, "  %u did not pass and found nothing\n%s", odd,
+			 rest.data);
 }
 
 static char *make_text(const struct rundata *d)
 {
 	struct buf b = {};
+	bool any = false;
 
 	head(d, &b);
 	buf_addf(&b, "\n");
 	verdict(d, &b);
-	for (size_t i = 0; i < d->findings.n; i++) {
-		const struct finding *f = &d->findings.v[i];
-		_free_ char *cases = some_cases(f, 1000);
-		_free_ char *rerun = report_rerun(d, f->cases.n ?
-						  f->cases.v[0] : NULL);
-
-		buf_addf(&b, "\n%zu. %s\n", i + 1, f->title);
-		buf_addf(&b, "   kind %s, seen %u time%s, fingerprint %s\n",
-			 f->kind, f->count, f->count == 1 ? "" : "s",
-			 f->fingerprint);
-		buf_addf(&b, "   raised by: %s\n", cases);
-		buf_addf(&b, "   rerun: %s\n", rerun);
-		buf_addf(&b, "   log: boot-%d/console.log, byte %zu\n\n",
-			 f->boot, f->offset);
-		for (const char *p = f->text; *p;) {
-			size_t n = strcspn(p, "\n");
-
-			buf_addf(&b, "    %.*s\n", (int)n, p);
-			p += n + (p[n] == '\n');
-		}
-	}
+	for (size_t i = 0; i < d->findings.n; i++)
+		put_finding(d, i + 1, &b);
 	for (size_t i = 0; i < d->nr_rows; i++) {
 		buf_addf(&b, "\n_refcount of a %s page, by its state\n",
 			 d->rows[i].devdax ? "device-dax" : "fsdax");
@@ -160,16 +328,13 @@ static char *make_text(const struct rundata *d)
 	if (d->nr_rows)
 		buf_addf(&b, "\nWhat the pages counted over time: rig census "
 			 "%s\n", d->dir);
-	buf_addf(&b, "\nCases\n");
+	put_programs(d, &b);
 	for (size_t i = 0; i < d->cases.n; i++) {
-		const struct rig_case *c = &d->cases.v[i];
-		_free_ char *text = c->text ? printable(c->text,
-							strlen(c->text),
-							false) : NULL;
-
-		buf_addf(&b, "  %-7s %6.2f s  %s%s%s\n",
-			 case_status_names[c->status], c->seconds, c->name,
-			 text ? ": " : "", text ? text : "");
+		if (is_program(d->cases.v[i].name))
+			continue;
+		buf_addf(&b, "%s", any ? "" : "\nCases\n");
+		any = true;
+		put_case(&d->cases.v[i], &b);
 	}
 	return b.data;
 }
@@ -188,12 +353,16 @@ static char *make_json(const struct rundata *d)
 				      json_object_new_string(d->lost.v[i]));
 
 	for (size_t i = 0; i < d->findings.n; i++) {
-		const struct finding *f = &d->findings.v[i];
-		_free_ char *rerun = report_rerun(d, f->cases.n ?
-						  f->cases.v[0] : NULL);
+		struct json_object *f = json_object_array_get_idx(list, i);
+		_free_ char *rerun = rerun_of(d, i + 1);
+		_free_ char *minimize = next_step(d, "minimize", i + 1);
 
-		json_object_object_add(json_object_array_get_idx(list, i),
-				       "rerun", json_object_new_string(rerun));
+		json_object_object_add(f, "rerun",
+				       json_object_new_string(rerun));
+		if (in_programs(&d->findings.v[i]))
+			json_object_object_add(
+				f, "minimize",
+				json_object_new_string(minimize));
 	}
 	for (size_t i = 0; i < d->cases.n; i++) {
 		const struct rig_case *c = &d->cases.v[i];
@@ -260,6 +429,39 @@ int report_write_all(const struct rundata *d, const char **file)
 	return 0;
 }
 
+/* Cases that were no test of the kernel. */
+static void summary_broken(const struct rundata *d, FILE *out)
+{
+	unsigned int programs = 0;
+
+	for (size_t i = 0; i < d->cases.n; i++) {
+		const struct rig_case *c = &d->cases.v[i];
+
+		if ((c->status != CASE_BROKEN && c->status != CASE_CRASH) ||
+		    (is_program(c->name) && programs++ >= MAX_SHOWN))
+			continue;
+		fprintf(out, "%s: %s: %s\n", case_status_names[c->status],
+			c->name, c->text ? c->text : "?");
+	}
+	if (programs > MAX_SHOWN)
+		fprintf(out, "and %u programs more\n", programs - MAX_SHOWN);
+}
+
+/* What to do with programs that found something. */
+static void summary_next(const struct rundata *d, FILE *out)
+{
+	for (size_t i = 0; i < d->findings.n; i++) {
+		_free_ char *replay = NULL, *minimize = NULL;
+
+		if (!in_programs(&d->findings.v[i]))
+			continue;
+		replay = next_step(d, "replay", i + 1);
+		minimize = next_step(d, "minimize", i + 1);
+		fprintf(out, "again: %s\nsmaller: %s\n", replay, minimize);
+		return;
+	}
+}
+
 void report_summary(const struct rundata *d, FILE *out)
 {
 	static const struct {
@@ -299,12 +501,7 @@ void report_summary(const struct rundata *d, FILE *out)
 	scols_unref_table(t);
 	verdict(d, &b);
 	fprintf(out, "%s%s", d->findings.n ? "\n" : "", b.data);
-	for (size_t i = 0; i < d->cases.n; i++)
-		if (d->cases.v[i].status == CASE_BROKEN ||
-		    d->cases.v[i].status == CASE_CRASH)
-			fprintf(out, "%s: %s: %s\n",
-				case_status_names[d->cases.v[i].status],
-				d->cases.v[i].name,
-				d->cases.v[i].text ? d->cases.v[i].text : "?");
+	summary_broken(d, out);
+	summary_next(d, out);
 	fprintf(out, "report: %s/report.txt\n", d->dir);
 }
