@@ -55,7 +55,7 @@ void cases_cut(struct cases *c, size_t keep)
 	size_t left = keep;
 
 	for (size_t i = keep; i < c->n; i++)
-		if (c->v[i].alone)
+		if (c->v[i].again)
 			c->v[left++] = c->v[i];
 		else
 			case_free(&c->v[i]);
@@ -329,7 +329,7 @@ void cases_again(struct cases *c, const char *name)
 	for (size_t i = 0; i < c->n; i++) {
 		if (strcmp(c->v[i].name, name) != 0)
 			continue;
-		if (c->v[i].alone)
+		if (c->v[i].again)
 			return;
 		old = &c->v[i];
 	}
@@ -340,8 +340,22 @@ void cases_again(struct cases *c, const char *name)
 		.variant = dup(old->variant), .fs = dup(old->fs),
 		.size = dup(old->size), .ns = old->ns,
 		.runtime = old->runtime, .owns_fs = old->owns_fs,
-		.program = dup(old->program), .alone = true, .boot = -1,
+		.program = dup(old->program), .alone = true,
+		.again = true, .boot = -1,
 	});
+}
+
+void cases_not_again(struct cases *c, size_t from, const char *fs)
+{
+	size_t left = from;
+
+	for (size_t i = from; i < c->n; i++)
+		if (c->v[i].again && strcmp(c->v[i].fs, fs) == 0)
+			case_free(&c->v[i]);
+		else
+			c->v[left++] = c->v[i];
+	if (from < c->n)
+		c->n = left;
 }
 
 void cases_wants(struct json_object *describe, const struct cases *c,

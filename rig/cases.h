@@ -24,9 +24,11 @@ enum case_status {
 };
 extern const char *const case_status_names[NR_CASE_STATUS];
 
-/* Cases that share one filesystem at the most: each of them is suspect when
- * the check at the end finds it corrupt. */
+/* Cases, and programs, that share one filesystem at the most: each of them is
+ * suspect when the check at the end finds it corrupt. Programs take less time
+ * than making and checking it. */
 #define CASES_PER_FS 16
+#define PROGRAMS_PER_FS 32
 
 struct rig_case {
 	char *name;		/* WORKLOAD[:VARIANT]/FS[/SIZE] */
@@ -37,7 +39,11 @@ struct rig_case {
 	bool owns_fs;
 	bool calibrates;	/* measures the refcount model */
 	bool alone;		/* on a filesystem of its own, checked after */
+<<<<<<< Updated upstream
 	bool unchecked;		/* ... but this one is not: nobody asks */
+=======
+	bool again;		/* of a group that was found corrupt: alone */
+>>>>>>> Stashed changes
 	char *program;		/* text of a generated program, or NULL */
 	/* filled in by the run */
 	enum case_status status;
@@ -56,8 +62,8 @@ void cases_free(struct cases *c);
  * no longer valid. */
 void cases_add(struct cases *c, const struct rig_case *add);
 
-/* Forget the cases from @keep on, but those that run again alone: they are
- * what an earlier finding still needs. */
+/* Forget the cases from @keep on, but those that run again: they are what an
+ * earlier finding still needs. */
 void cases_cut(struct cases *c, size_t keep);
 
 /* `agent --describe`, owned by the caller; NULL with an error printed. */
@@ -92,6 +98,8 @@ void cases_calibrate(struct json_object *describe, const struct machine *m,
 /* The case @name once more, at the end of the list, alone; once for each name.
  * Pointers into the list are no longer valid. */
 void cases_again(struct cases *c, const char *name);
+/* Forget those on @fs that would run again, from number @from on. */
+void cases_not_again(struct cases *c, size_t from, const char *fs);
 
 /* Modules and programs that @c want, as described. */
 void cases_wants(struct json_object *describe, const struct cases *c,

@@ -174,6 +174,8 @@ static error_t parse_kernel(int key, char *arg, struct argp_state *state)
 		o->spec = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
+		if (p->any_kernel)
+			return 0;
 		argp_error(state, "which kernel? A source tree, debian:SUITE, "
 			   "debian-src:SUITE, a .deb or a bzImage");
 		return 0;

@@ -12,6 +12,7 @@
 
 struct cli_run {
 	struct run_opts o;
+	bool any_kernel;	/* KERNEL may be left out */
 	bool patches;		/* the last option was --patches: arguments
 				 * that follow are more of them. Another
 				 * option's parser clears it. */

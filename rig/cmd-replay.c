@@ -49,8 +49,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			return ARGP_ERR_UNKNOWN;
 		p->of = arg;
 		break;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which program? A file, or a run directory");
+	case ARGP_KEY_END:
+		if (!p->of)
+			argp_error(state, "which program? A file, or a run "
+				   "directory");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -235,6 +237,7 @@ int cmd_replay(int argc, char **argv)
 	 * only they tell which run. */
 	cli_run_init(&look.c, argc, argv);
 	cli_run_init(&p.c, argc, argv);
+	look.c.any_kernel = p.c.any_kernel = true;
 	err = parse_words(&argp, argc, argv, &look);
 	if (err)
 		return err;

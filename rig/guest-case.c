@@ -26,11 +26,17 @@ static bool is_devdax(const struct rig_case *c)
 	return strcmp(c->fs, "devdax") == 0;
 }
 
+/* Whether the filesystem has not had all the cases yet that it is for. */
+static bool has_room(const struct boot *b, const struct rig_case *c)
+{
+	return b->group_age < (c->program ? PROGRAMS_PER_FS : CASES_PER_FS);
+}
+
 bool boot_joins_group(const struct boot *b, const struct rig_case *c)
 {
 	return b->group_fs && b->group_ns == c->ns && !c->owns_fs &&
 	       !c->alone && strcmp(b->group_fs, c->fs) == 0 &&
-	       b->group_age < CASES_PER_FS;
+	       has_room(b, c);
 }
 
 /* Filesystem made and mounted for the case. 0, 1: BROKEN, -errno. */
@@ -43,7 +49,7 @@ static int before_case(struct boot *b, char **why)
 	if (is_devdax(c) || boot_joins_group(b, c))
 		return 0;
 	if (whole && strcmp(whole, c->fs) == 0 && b->group_ns == c->ns &&
-	    !c->owns_fs && !c->alone && b->group_age < CASES_PER_FS) {
+	    !c->owns_fs && !c->alone && has_room(b, c)) {
 		err = boot_mount_fs(b, c, why);
 	} else {
 		b->group_age = 0;
@@ -79,6 +85,9 @@ static void suspect_group(struct boot *b, const char *output)
 		}
 		/* Growing the list may have moved it. */
 		b->now = &b->r->cases.v[now];
+	} else if (b->now->program && b->now->again) {
+		/* It is known now which of its group did it. */
+		cases_not_again(&b->r->cases, now + 1, b->now->fs);
 	}
 	buf_addf(&text, "%s", output ? output : "");
 	boot_observe(b, "fsck", title, key, text.data);
@@ -346,7 +355,7 @@ static bool group_goes_on(const struct boot *b)
 		return false;
 	if (r->next + 1 < r->cases.n)
 		return boot_joins_group(b, &r->cases.v[r->next + 1]);
-	return r->o->source && b->group_age < CASES_PER_FS;
+	return r->o->source && has_room(b, b->now);
 }
 
 /* Whether a program that found something has left its filesystem, unmounted

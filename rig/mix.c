@@ -62,7 +62,7 @@ static void add_batch(struct run *r, const struct mix_turn *t,
 static int more(struct run *r, void *arg)
 {
 	struct mix *x = arg;
-	const struct mix_turn *t = &x->turns[x->next / CASES_PER_FS %
+	const struct mix_turn *t = &x->turns[x->next / PROGRAMS_PER_FS %
 					     x->nr_turns];
 	struct program *v = NULL;
 	int err;
@@ -71,15 +71,15 @@ static int more(struct run *r, void *arg)
 		program_all_want(r->describe, &x->with, &x->without,
 				 &r->modules, &r->programs);
 	err = program_generate(&(struct program_request){
-		.seed = x->seed, .first = x->next, .count = CASES_PER_FS,
+		.seed = x->seed, .first = x->next, .count = PROGRAMS_PER_FS,
 		.fs = t->fs, .threads = x->threads,
 		.with = &x->with, .without = &x->without,
 	}, &v);
 	if (err)
 		return err;
-	add_batch(r, t, v, CASES_PER_FS);
-	x->next += CASES_PER_FS;
-	for (size_t i = 0; i < CASES_PER_FS; i++)
+	add_batch(r, t, v, PROGRAMS_PER_FS);
+	x->next += PROGRAMS_PER_FS;
+	for (size_t i = 0; i < PROGRAMS_PER_FS; i++)
 		program_free(&v[i]);
 	free(v);
 	return 0;

@@ -184,7 +184,7 @@ int program_generate(const struct program_request *q, struct program **out)
 	int err = ask_agent("--generate", req, "", &lines, &said);
 
 	if (err == EXIT_USAGE)
-		error("%s; `rig list operations` has them", said);
+		error("%s", said);
 	line = err ? NULL : strtok_r(lines.data, "\n", &save);
 	for (; line && n < q->count; line = strtok_r(NULL, "\n", &save))
 		if (!take_line(line, "", &v[n++]))
