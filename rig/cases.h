@@ -39,11 +39,8 @@ struct rig_case {
 	bool owns_fs;
 	bool calibrates;	/* measures the refcount model */
 	bool alone;		/* on a filesystem of its own, checked after */
-<<<<<<< Updated upstream
 	bool unchecked;		/* ... but this one is not: nobody asks */
-=======
 	bool again;		/* of a group that was found corrupt: alone */
->>>>>>> Stashed changes
 	char *program;		/* text of a generated program, or NULL */
 	/* filled in by the run */
 	enum case_status status;
