@@ -65,7 +65,7 @@ grep -q 'int main' "$M/reproducer.c" || bad 'there is no reproducer.c'
 no_error
 cp "$M/minimal.prog" "$T/minimal.prog"
 # Again: everything is known.
-before=$(runs)
+before=$(runs) all=$before
 minimize "$warns" -j 1 --json
 exits 0
 json "$out" '$d->{complete} && $d->{steps} == 2 && $d->{rate}{hits} == 20 &&
@@ -81,7 +81,7 @@ cmp -s "$M/minimal.prog" "$T/minimal.prog" || bad 'it is another program'
 end
 
 begin 'kill -9 again and again: it goes on'
-for n in 3 20 45; do
+for n in $((all / 8)) $((all / 4)) $((all / 2)); do
 	behind "$warns" -j 2
 	await_runs $n
 	kill -9 $pid
@@ -109,7 +109,7 @@ no_error
 end
 
 begin 'a guest that dies of a candidate costs a boot'
-minimize "$warns; 0.run#11=exit:0; 1.run#5=console:Kernel panic - not syncing: Fatal exception; 1.run#5=exit:0" -j 1
+minimize "$warns; 0.run#7=exit:0; 1.run#5=console:Kernel panic - not syncing: Fatal exception; 1.run#5=exit:0" -j 1
 exits 0
 is_minimal minimal.prog
 [ -d "$M/vm-0/boot-2" ] || bad 'there were no three boots'
