@@ -28,14 +28,25 @@ static char *words(struct json_object *v)
 	return b.data;
 }
 
-static struct json_object *workload_list(void)
+/* What the agent says under @key. */
+static struct json_object *described(const char *key)
 {
 	struct json_object *d = agent_describe(), *list = NULL;
 
-	if (d && json_object_object_get_ex(d, "workloads", &list))
+	if (d && json_object_object_get_ex(d, key, &list))
 		json_object_get(list);
 	json_object_put(d);
 	return list;
+}
+
+static struct json_object *workload_list(void)
+{
+	return described("workloads");
+}
+
+static struct json_object *operation_list(void)
+{
+	return described("operations");
 }
 
 static struct json_object *machine_list(void)
@@ -62,6 +73,8 @@ static const struct listing {
 } listings[] = {
 	{ "workloads", workload_list,
 	  { "name", "on", "with", "point", "variants", "help", NULL } },
+	{ "operations", operation_list,
+	  { "name", "groups", "on", "asked", "help", NULL } },
 	{ "machines", machine_list, { "name", "help", NULL } },
 	{ "kernels", kernel_list, { "spec", "version", "cached", "help",
 				    NULL } },
@@ -135,7 +148,7 @@ int cmd_list(int argc, char **argv)
 	};
 	static const struct argp argp = {
 		.options = options, .parser = parse, .children = children,
-		.args_doc = "workloads|machines|kernels|kconfigs",
+		.args_doc = "workloads|operations|machines|kernels|kconfigs",
 		.doc = "List what a run can be made of.",
 	};
 	struct parsed p = {};

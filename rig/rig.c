@@ -19,7 +19,7 @@ static const struct command commands[] = {
 	{ "gen", "programs of a seed, as `rig run --mix` runs them", cmd_gen },
 	{ "replay", "run programs once more, by file or by finding",
 	  cmd_replay },
-	{ "list", "workloads, machines, kernels or kconfigs", cmd_list },
+	{ "list", "workloads, operations, machines, kernels or kconfigs", cmd_list },
 	{ "show", "the report of a run", cmd_show },
 	{ "scan", "findings and reports of a run, made anew from its logs",
 	  cmd_scan },
