@@ -410,11 +410,50 @@ static void spinning_is_told(void **state)
 	json_object_put(o.detail);
 }
 
+/*
+ * What is stored behind the end of a file in its last page has to be gone when
+ * the file grows (POSIX: zeroes are added). Not every tmpfs sees to it.
+ */
+static bool keeps_stores_behind_the_end(void)
+{
+	char path[] = "/dev/shm/rig-test-XXXXXX", c = 0;
+	int fd = mkstemp(path);
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(ftruncate(fd, 100), 0);
+	p[200] = 1;
+	assert_int_equal(pwrite(fd, "", 1, PAGE), 1);
+	assert_int_equal(pread(fd, &c, 1, 200), 1);
+	munmap(p, PAGE);
+	close(fd);
+	return c;
+}
+
+/* All that was found is that. */
+static bool is_that(const struct outcome *o)
+{
+	const char *line = o->keys;
+	unsigned int n = 0;
+
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+
+		n += memmem(line, len, ": older data of the same place for zeroes of ",
+			    44) != NULL;
+		line += len + 1;
+	}
+	return n == o->findings;
+}
+
 /* On a filesystem that is right: whatever is found is a lie of the model's. */
 static void generated(unsigned int threads)
 {
-	static char *without[] = { "pin", "reflink", "admin", "background",
-				   "hwpoison", NULL };
+	/* What is not for a host, or not on tmpfs. */
+	static char *without[] = { "pin", "reflink", "admin", "pressure",
+				   "background", "hwpoison", NULL };
+
+	bool keeps = keeps_stores_behind_the_end();
 
 	for (unsigned int i = 0; i < 150; i++) {
 		struct gen_opts go = { .seed = 11, .index = i, .fs = "ext4",
@@ -428,9 +467,11 @@ static void generated(unsigned int threads)
 		/* What unmounts is not for a host. */
 		if (!p.alone) {
 			run_text(text, &o);
-			if (o.findings || !strstr(o.said, " steps: "))
+			if ((o.findings && !(keeps && is_that(&o))) ||
+			    !strstr(o.said, " steps: "))
 				fail_msg("seed 11.%u: %s%s\n%s", i, o.keys,
 					 o.said, text);
+			json_object_put(o.detail);
 		}
 		free(text);
 		prog_free(&p);
@@ -447,7 +488,7 @@ static void threads_are_sound(void **state)
 	generated(4);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_wrong),
@@ -465,6 +506,10 @@ int main(void)
 		cmocka_unit_test(threads_are_sound),
 	};
 
+	/* A step that executes its own program: in a guest that is the agent,
+	 * which does not know the argument. */
+	if (argc > 1)
+		return 129;
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
