@@ -56,23 +56,37 @@ static bool dm(int type, const struct gate *g, size_t sectors)
 	return ok;
 }
 
-struct gate *gate_over(const char *dev, size_t len)
+struct gate *gate_try(const char *dev, size_t len)
 {
-	struct gate *g = calloc(1, sizeof(*g));
+	struct gate *g;
 
+	if (access("/dev/mapper/control", F_OK) < 0)
+		return NULL;
+	g = calloc(1, sizeof(*g));
 	g->over = dev;
 	g->owner = getpid();
-	if (access("/dev/mapper/control", F_OK) < 0)
-		SKIP("no device-mapper for the gate");
 	dm_log_with_errno_init(quiet);
 	dm_udev_set_sync_support(0);
 	snprintf(g->name, sizeof(g->name), "rig-gate-%d", getpid());
 	snprintf(g->path, sizeof(g->path), "%s/%s", dm_dir(), g->name);
-	if (!dm(DM_DEVICE_CREATE, g, len / 512))
-		BROKEN("cannot create the gate %s of %zu bytes over %s",
-		       g->name, len, dev);
+	if (!dm(DM_DEVICE_CREATE, g, len / 512)) {
+		free(g);
+		return NULL;
+	}
 	g->next = gates;
 	gates = g;
+	return g;
+}
+
+struct gate *gate_over(const char *dev, size_t len)
+{
+	struct gate *g;
+
+	if (access("/dev/mapper/control", F_OK) < 0)
+		SKIP("no device-mapper for the gate");
+	g = gate_try(dev, len);
+	if (!g)
+		BROKEN("cannot create the gate of %zu bytes over %s", len, dev);
 	return g;
 }
 
@@ -104,18 +118,24 @@ const char *gate_path(const struct gate *g)
 	return g->path;
 }
 
+bool gate_set(struct gate *g, bool closed)
+{
+	if (!dm(closed ? DM_DEVICE_SUSPEND : DM_DEVICE_RESUME, g, 0))
+		return false;
+	g->closed = closed;
+	return true;
+}
+
 void gate_close(struct gate *g)
 {
-	if (!dm(DM_DEVICE_SUSPEND, g, 0))
+	if (!gate_set(g, true))
 		BROKEN("cannot suspend the gate %s", g->name);
-	g->closed = true;
 }
 
 void gate_open(struct gate *g)
 {
-	if (!dm(DM_DEVICE_RESUME, g, 0))
+	if (!gate_set(g, false))
 		BROKEN("cannot resume the gate %s", g->name);
-	g->closed = false;
 }
 
 void gates_let_go(void)

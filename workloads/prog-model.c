@@ -255,11 +255,21 @@ static void flow(struct ino *to, const struct ino *from)
 	to->moved |= from->moved;
 }
 
-void will_flow(struct ino *to, const struct ino *from)
+void will_copy(struct ino *to, const struct ino *from)
 {
 	pthread_mutex_lock(&ex->lock);
 	flow(to, from);
 	to->moved = true;
+	pthread_mutex_unlock(&ex->lock);
+}
+
+void will_flow(struct ino *to, struct ino *from)
+{
+	will_copy(to, from);
+	pthread_mutex_lock(&ex->lock);
+	/* Before anybody writes to what is shared by then. */
+	if (to != from)
+		to->shared = from->shared = true;
 	pthread_mutex_unlock(&ex->lock);
 }
 

@@ -409,7 +409,11 @@ struct hold *fresh_ref(struct lane *l, uint64_t slot, const char *kind,
 		.len = (off + len + PAGE - 1) / PAGE * PAGE - first,
 		.p = m->p + off, .fds = { -1, -1, -1, -1 },
 		.changes = m->ino->changes,
+		/* Another thread may make a page the mapping's own, and give
+		 * it back, all in the meantime. */
+		.doubt = m->private && ex->prog->threads > 1,
 	};
+	h->detached = h->doubt;
 	get_ino(h->ino);
 	pthread_mutex_unlock(&ex->lock);
 	return h;
@@ -429,7 +433,7 @@ void ref_pages(struct hold *h)
 		int64_t dev = log_page(pagemap, p + at);
 
 		if (dev == -2 || h->nr_dev == sizeof(h->dev) / sizeof(*h->dev))
-			h->doubt = true;
+			h->doubt = h->detached = true;
 		else if (dev < 0)
 			h->detached = true;
 		else

@@ -33,7 +33,7 @@ void will_free(struct lane *l, struct ino *ino, uint64_t off, uint64_t len)
 		const struct hold *h = &ex->holds[i];
 
 		if (is_in(h, ino, off, end) && !h->releasing && !h->detached &&
-		    h->nr_dev && l->nr_must < NR_SLOTS)
+		    !h->loose && h->nr_dev && l->nr_must < NR_SLOTS)
 			l->must[l->nr_must++] = h->id;
 	}
 	pthread_mutex_unlock(&ex->lock);

@@ -281,8 +281,10 @@ void model_same(struct lane *l, struct span *sp, uint64_t off, uint64_t len,
 		bool shared);
 /* Nothing was changed after all, or nobody knows what was. */
 void model_nothing(struct span *sp);
-/* What @from holds is about to be in @to, too. */
-void will_flow(struct ino *to, const struct ino *from);
+/* What @from holds is about to be in @to, too: in other blocks, or maybe in the
+ * same. */
+void will_copy(struct ino *to, const struct ino *from);
+void will_flow(struct ino *to, struct ino *from);
 void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
 
 /* --- comparing (prog-check.c) ------------------------------------------------- */
@@ -365,6 +367,7 @@ struct hold {
 	bool detached;		/* not the file's any more, or not for sure */
 	bool looked;		/* for its pages */
 	bool doubt;		/* nobody can say which pages they are */
+	bool loose;		/* may end by itself: nobody has to wait for it */
 	bool held, releasing;
 	uint64_t changes;	/* ino->changes when it was taken */
 	int log;		/* its number in the host's log, or 0 */

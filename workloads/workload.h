@@ -244,6 +244,10 @@ struct gate;
 struct gate *gate_new(size_t len);	/* opened; SKIPs without dm or brd */
 /* The same over the block device @dev, a string that outlives the gate. */
 struct gate *gate_over(const char *dev, size_t len);
+/* The same, and closing or opening, for those who must not end the case: NULL
+ * or false when it cannot be done. */
+struct gate *gate_try(const char *dev, size_t len);
+bool gate_set(struct gate *g, bool closed);
 const char *gate_path(const struct gate *g);
 /* Whether what was written through the gate is @want (may be NULL). @fd is the
  * gate's, for O_DIRECT. */
