@@ -232,17 +232,22 @@ C_HELPER(
 );
 
 C_HELPER(
-	hold,
-	.name = "hold",
-	.uses = "ref SAW <sys/uio.h>",
+	drop_pipe,
+	.name = "drop_pipe",
+	.uses = "ref SAW",
 	.text = "static void drop_pipe(struct ref *r)\n"
 		"{\n"
 		"\tSAW(read(r->fd[0], seen, sizeof(seen)));\n"
 		"\tclose(r->fd[0]);\n"
 		"\tclose(r->fd[1]);\n"
-		"}\n"
-		"\n"
-		"/* The pages that vmsplice() put into a pipe are referenced until they are read\n"
+		"}\n",
+);
+
+C_HELPER(
+	hold,
+	.name = "hold",
+	.uses = "drop_pipe <sys/uio.h>",
+	.text = "/* The pages that vmsplice() put into a pipe are referenced until they are read\n"
 		" * from it, whatever becomes of the mapping. */\n"
 		"static void hold(struct ref *r, char *p, size_t len)\n"
 		"{\n"
