@@ -99,7 +99,8 @@ static void bare_munmap(struct bare *b, const uint64_t *arg)
 
 static void bare_access(struct bare *b, const uint64_t *arg, bool store)
 {
-	size_t len = b->len[arg[0]], n = arg[2];
+	size_t len = b->len[arg[0]];
+	volatile size_t n = arg[2];
 
 	if (!b->map[arg[0]] || arg[1] >= len)
 		return;

@@ -303,7 +303,7 @@ void content_copy(struct content *dst, uint64_t doff,
 	struct content part = {};
 
 	for (unsigned int i = piece_at(src, soff);
-	     i < src->n && src->v[i].off < soff + len; i++) {
+	     len && i < src->n && src->v[i].off < soff + len; i++) {
 		struct piece x = part_of(&src->v[i], soff, soff + len);
 
 		x.off = x.off - soff + doff;
