@@ -23,6 +23,8 @@ static pthread_cond_t one_over = PTHREAD_COND_INITIALIZER;
 static struct gate *gate;
 static struct gate_fds fds = { -1, -1 };
 static int lacking;		/* errno: there is none here */
+/* What comes through when the watching thread opens it. */
+static char let_through[KiB(64)];
 static bool closed;
 static unsigned int under_way;
 
@@ -45,6 +47,8 @@ static int make(void)
 {
 	if (gate || lacking)
 		return lacking;
+	/* That thread must not fault: see prog-run.c have_memory(). */
+	memset(let_through, 0, sizeof(let_through));
 	fds.disk = open(GATE_DISK, O_RDWR | O_DIRECT | O_CLOEXEC);
 	gate = fds.disk < 0 ? NULL : gate_try(GATE_DISK, AREAS * KiB(64));
 	if (gate)
@@ -81,10 +85,12 @@ void io_over(void)
  */
 static void undo(void)
 {
-	struct lane l = { .nr = -1, .buf = malloc(KiB(64)) };
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct lane l = { .nr = -1, .buf = let_through };
 
+	pthread_mutex_lock(&one_at_a_time);
 	gate_let_through(&l);
-	free(l.buf);
+	pthread_mutex_unlock(&one_at_a_time);
 }
 
 /* What was let through a moment ago is being reaped. Less than what the one who

@@ -7,6 +7,7 @@
 #include "prog-internal.h"
 #include "log.h"
 
+#include <malloc.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -170,6 +171,27 @@ static void start_lanes(unsigned int n)
 	}
 }
 
+/*
+ * A fault on a frozen filesystem has the lock of the process' mappings until it
+ * thaws, which is for the watching thread to do: that must not need this lock,
+ * for memory that it allocates or touches first, nor wait for a thread that
+ * does while it allocates. What is needed is there before.
+ */
+static void have_memory(struct lane *watcher)
+{
+	char stack[KiB(128)], *heap;
+
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, MiB(32));
+	mallopt(M_TRIM_THRESHOLD, MiB(256));
+	mallopt(M_TOP_PAD, MiB(8));
+	heap = malloc(MiB(8));
+	explicit_bzero(heap, MiB(8));
+	explicit_bzero(stack, sizeof(stack));
+	free(heap);
+	memset(watcher->buf, 0, KiB(256));
+}
+
 double prog_execute(const struct prog *prog)
 {
 	static struct exec exec;
@@ -183,6 +205,7 @@ double prog_execute(const struct prog *prog)
 	slots_init();
 	watcher->nr = -1;
 	watcher->buf = buffer(MAX_IO);
+	have_memory(watcher);
 	if (!wl->mnt)
 		make_device(watcher);
 	start_lanes(prog->threads);
