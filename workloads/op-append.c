@@ -38,7 +38,7 @@ static int run(struct lane *l, const struct step *s)
 		return VOID;
 	/* What is written says where it was to be. */
 	if (ex->prog->threads > 1)
-		will_flow(f->ino, f->ino);
+		will_shift(f->ino);
 	data_fill(l->buf, f->ino, s->nr, at, len);
 	iov = (struct iovec){ l->buf, len };
 	n = pwritev2(f->fd, &iov, 1, 0, RWF_APPEND);

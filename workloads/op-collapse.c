@@ -37,7 +37,7 @@ static int run(struct lane *l, const struct step *s)
 	if (f->ino->size == MAX_FILE)
 		return VOID;
 	will_free(l, f->ino, off, MAX_FILE);
-	will_flow(f->ino, f->ino);
+	will_copy(f->ino, f->ino);
 	if (fallocate(f->fd, FALLOC_FL_COLLAPSE_RANGE, off, len) < 0) {
 		check_error(l, f->ino, errno);
 		return errno;

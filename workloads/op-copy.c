@@ -39,6 +39,7 @@ static int run(struct lane *l, const struct step *s)
 {
 	struct file *f = use_fd(l, s->arg[FD]), *d = use_fd(l, s->arg[DST]);
 	uint64_t off = s->arg[OFF], len = s->arg[LEN], at = s->arg[TO];
+	bool may_share = strcmp(wl->fs, "xfs") == 0;
 	off_t in = off, out = at;
 	struct span *from, *to;
 	ssize_t n;
@@ -47,15 +48,19 @@ static int run(struct lane *l, const struct step *s)
 		return VOID;
 	from = will_read(l, f->ino, off, len);
 	to = will_write(l, d->ino, at, len);
-	will_flow(d->ino, f->ino);
+	if (may_share)
+		will_flow(d->ino, f->ino);
+	else
+		will_copy(d->ino, f->ino);
+	if ((at - off) % 8)
+		will_shift(d->ino);
 	n = copy_file_range(f->fd, &in, d->fd, &out, len, 0);
 	if (n < 0) {
 		check_error(l, d->ino, errno);
 		return errno;
 	}
 	if (n)
-		model_copy(l, to, at, from, off, n,
-			   strcmp(wl->fs, "xfs") == 0);
+		model_copy(l, to, at, from, off, n, may_share);
 	else
 		model_nothing(to);
 	return 0;

@@ -69,8 +69,8 @@ static int run_whole(struct lane *l, struct file *f, struct file *d)
 		return VOID;
 	will_free(l, f->ino, 0, MAX_FILE);
 	will_free(l, d->ino, 0, MAX_FILE);
-	will_flow(f->ino, d->ino);
-	will_flow(d->ino, f->ino);
+	will_copy(f->ino, d->ino);
+	will_copy(d->ino, f->ino);
 	err = exchange(f, d, &(struct exchange){ .flags = TO_EOF });
 	if (err) {
 		check_error(l, f->ino, err);
@@ -103,8 +103,8 @@ static int run(struct lane *l, const struct step *s)
 	b = will_write(l, d->ino, at, len);
 	will_free(l, f->ino, off, len);
 	will_free(l, d->ino, at, len);
-	will_flow(f->ino, d->ino);
-	will_flow(d->ino, f->ino);
+	will_copy(f->ino, d->ino);
+	will_copy(d->ino, f->ino);
 	err = exchange(f, d, &(struct exchange){ .file1_offset = at,
 						 .file2_offset = off,
 						 .length = len });

@@ -33,7 +33,7 @@ static int run(struct lane *l, const struct step *s)
 	if (f->ino->size + len > MAX_FILE || f->ino->size == MAX_FILE)
 		return VOID;
 	will_free(l, f->ino, off, MAX_FILE);
-	will_flow(f->ino, f->ino);
+	will_copy(f->ino, f->ino);
 	if (fallocate(f->fd, FALLOC_FL_INSERT_RANGE, off, len) < 0) {
 		check_error(l, f->ino, errno);
 		return errno;

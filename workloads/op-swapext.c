@@ -71,8 +71,8 @@ static int run(struct lane *l, const struct step *s)
 		return VOID;
 	will_free(l, f->ino, 0, MAX_FILE);
 	will_free(l, d->ino, 0, MAX_FILE);
-	will_flow(f->ino, d->ino);
-	will_flow(d->ino, f->ino);
+	will_copy(f->ino, d->ino);
+	will_copy(d->ino, f->ino);
 	err = swap(f, d, size);
 	/* The target must not have fewer extents than the other. */
 	if (err == EINVAL)

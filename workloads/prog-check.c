@@ -252,11 +252,31 @@ static void tell_data(const struct looked *k, size_t i, struct found f)
  */
 static bool may_be(const struct ino *ino, struct found f)
 {
+	if (ino->shifted)
+		return true;
 	if (f.origin == IS_FOREIGN)
 		return ino->flow >> (f.file & 63) & 1;
 	if (f.origin == IS_MOVED)
 		return ino->moved;
 	return f.origin != IS_EARLIER;
+}
+
+/* In a word of two writes, or of one and zeroes, what it says is nobody's: two
+ * in a row that say the same are right. */
+static bool is_twice(const struct looked *k, size_t i, struct found f)
+{
+	for (int by = -8; by <= 8; by += 16) {
+		struct found g;
+
+		if ((by < 0 && i < 8) || (by > 0 && k->n - i < 16))
+			continue;
+		g = decode(k->ino, word_at(k->got, k->off, k->n, i + by),
+			   (k->off + i + by) / 8 * 8);
+		if (g.origin == f.origin && g.file == f.file &&
+		    g.step == f.step && g.off == f.off + by)
+			return true;
+	}
+	return false;
 }
 
 /* The whole word from byte @i on. */
@@ -281,7 +301,7 @@ static void compare(struct looked *k, bool all_unsure)
 			   (k->off + i) / 8 * 8);
 		if (all_unsure || k->unsure[i]) {
 			if (may_be(ino, f) || (k->off + i) % 8 ||
-			    k->n - i < 8) {
+			    k->n - i < 8 || !is_twice(k, i, f)) {
 				if (whole_unsure(k, i, all_unsure))
 					i += 7;
 				continue;

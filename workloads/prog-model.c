@@ -253,6 +253,14 @@ static void flow(struct ino *to, const struct ino *from)
 {
 	to->flow |= from->flow;
 	to->moved |= from->moved;
+	to->shifted |= from->shifted;
+}
+
+void will_shift(struct ino *ino)
+{
+	pthread_mutex_lock(&ex->lock);
+	ino->moved = ino->shifted = true;
+	pthread_mutex_unlock(&ex->lock);
 }
 
 void will_copy(struct ino *to, const struct ino *from)
@@ -268,8 +276,7 @@ void will_flow(struct ino *to, struct ino *from)
 	will_copy(to, from);
 	pthread_mutex_lock(&ex->lock);
 	/* Before anybody writes to what is shared by then. */
-	if (to != from)
-		to->shared = from->shared = true;
+	to->shared = from->shared = true;
 	pthread_mutex_unlock(&ex->lock);
 }
 
@@ -289,6 +296,7 @@ void model_copy(struct lane *l, struct span *dst, uint64_t doff,
 		unsure(to, doff, end);
 	flow(to, from);
 	to->moved |= doff != soff;
+	to->shifted |= (doff - soff) % 8 != 0;
 	if (shared)
 		to->shared = from->shared = true;
 	changed(l, to, doff, end);

@@ -218,6 +218,7 @@ struct ino {
 	uint16_t *last;		/* a page: the step that changed it last */
 	uint64_t flow;		/* bit of each file whose data may be here */
 	bool moved;		/* ... and at other offsets than it had there */
+	bool shifted;		/* ... by other than whole words */
 	bool shared;		/* extents may be, or have been, shared */
 	bool poisoned;		/* MADV_HWPOISON hit it */
 	uint64_t changes;	/* counts them */
@@ -284,6 +285,9 @@ void model_nothing(struct span *sp);
 /* What @from holds is about to be in @to, too: in other blocks, or maybe in the
  * same. */
 void will_copy(struct ino *to, const struct ino *from);
+/* Its data may come to be where its own words do not begin: what is unsure then
+ * tells nothing. model_copy() sees to it, too, but afterwards. */
+void will_shift(struct ino *ino);
 void will_flow(struct ino *to, struct ino *from);
 void model_unsure(struct lane *l, struct span *sp, uint64_t off, uint64_t len);
 
