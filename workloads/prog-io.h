@@ -21,10 +21,12 @@
  * reference tells of 16 pages at most (struct hold). */
 #define IO_MAX (15 * PAGE)
 
-/* What vmsplice and tee hold: @fds are a pipe's, @n the bytes in it. */
+/* What vmsplice, by whomever, and tee hold: @fds are a pipe's, @n the bytes in
+ * it. */
 static inline bool hold_is_pipe(const struct hold *h)
 {
-	return strcmp(h->kind, "vmsplice") == 0 || strcmp(h->kind, "tee") == 0;
+	return strncmp(h->kind, "vmsplice", strlen("vmsplice")) == 0 ||
+	       strcmp(h->kind, "tee") == 0;
 }
 
 /* --- prog-gate.c ----------------------------------------------------------- */

@@ -205,24 +205,36 @@ static void where_is(pid_t tid, char *fn, size_t size, char *stack,
 }
 
 /* It waits for a lock: whoever has that is the one to look at. */
-static bool wants_lock(struct lane *l)
+static bool wants_lock(const char *stack)
 {
-	char fn[64], stack[4096];
-
-	where_is(l->tid, fn, sizeof(fn), stack, sizeof(stack));
 	return strstr(stack, "rwsem_down_") || strstr(stack, "mutex_lock") ||
 	       strstr(stack, "percpu_rwsem_wait");
 }
 
+/* It waits for a page, with locks that others wait for: some kernels leave the
+ * functions out of stacks that tell of a lock. */
+static bool wants_page(const char *stack)
+{
+	return strstr(stack, "break_layout") || strstr(stack, "break_dax_layout") ||
+	       strstr(stack, "wait_dax_page");
+}
+
 static struct lane *culprit(struct lane *l)
 {
-	if (!wants_lock(l))
-		return l;
-	for (unsigned int i = 0; i < ex->prog->threads; i++)
-		if (ex->lanes[i].in_step && ex->lanes[i].step &&
-		    watched[i].asleep && !wants_lock(&ex->lanes[i]))
-			return &ex->lanes[i];
-	return l;
+	struct lane *it = NULL, *o;
+	char fn[64], stack[4096];
+
+	for (unsigned int i = 0; i < ex->prog->threads; i++) {
+		o = &ex->lanes[i];
+		if (!o->in_step || !o->step || (o != l && !watched[i].asleep))
+			continue;
+		where_is(o->tid, fn, sizeof(fn), stack, sizeof(stack));
+		if (wants_page(stack))
+			return o;
+		if (!wants_lock(stack) && (!it || o == l))
+			it = o;
+	}
+	return it ?: l;
 }
 
 /* The step of another thread that has begun to let go of a reference, and does
