@@ -340,6 +340,7 @@ void cases_again(struct cases *c, const char *name)
 		.variant = dup(old->variant), .fs = dup(old->fs),
 		.size = dup(old->size), .ns = old->ns,
 		.runtime = old->runtime, .owns_fs = old->owns_fs,
+		.remounts = old->remounts,
 		.program = dup(old->program), .alone = true,
 		.again = true, .boot = -1,
 	});

@@ -36,7 +36,8 @@ struct rig_case {
 	char *size;		/* of mappings; NULL for programs */
 	int ns;			/* index into machine->ns */
 	double runtime;		/* seconds it usually takes */
-	bool owns_fs;
+	bool owns_fs;		/* what it leaves has to be made anew */
+	bool remounts;		/* takes it away and puts it back: a program */
 	bool calibrates;	/* measures the refcount model */
 	bool alone;		/* on a filesystem of its own, checked after */
 	bool unchecked;		/* ... but this one is not: nobody asks */

@@ -175,7 +175,6 @@ void boot_free(struct boot *b)
 	buf_free(&b->stacks);
 	strv_free(&b->group);
 	free(b->group_fs);
-	free(b->whole_fs);
 	free(b->first_fail);
 	free(b->dir);
 }

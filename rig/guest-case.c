@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One case, on a filesystem that is made for it or shared with the clean ones
- * before it, and what has to be made anew after it: nothing, the namespace,
- * or the whole VM.
+ * One case, and what has to be made anew after it: nothing, its filesystem, the
+ * namespace, or the whole VM.
  */
 #include "guest-census.h"
 #include "guest/wire.h"
@@ -19,111 +18,12 @@
  * next one that raises it is taken for as harmless. */
 #define HARMLESS 3
 
-/* --- filesystems ---------------------------------------------------------- */
+/* --- a case --------------------------------------------------------------- */
 
 static bool is_devdax(const struct rig_case *c)
 {
 	return strcmp(c->fs, "devdax") == 0;
 }
-
-/* Whether the filesystem has not had all the cases yet that it is for. */
-static bool has_room(const struct boot *b, const struct rig_case *c)
-{
-	return b->group_age < (c->program ? PROGRAMS_PER_FS : CASES_PER_FS);
-}
-
-bool boot_joins_group(const struct boot *b, const struct rig_case *c)
-{
-	return b->group_fs && b->group_ns == c->ns && !c->owns_fs &&
-	       !c->alone && strcmp(b->group_fs, c->fs) == 0 &&
-	       has_room(b, c);
-}
-
-/* Filesystem made and mounted for the case. 0, 1: BROKEN, -errno. */
-static int before_case(struct boot *b, char **why)
-{
-	_free_ char *whole = take_ptr(b->whole_fs);
-	struct rig_case *c = b->now;
-	int err;
-
-	if (is_devdax(c) || boot_joins_group(b, c))
-		return 0;
-	if (whole && strcmp(whole, c->fs) == 0 && b->group_ns == c->ns &&
-	    !c->owns_fs && !c->alone && has_room(b, c)) {
-		err = boot_mount_fs(b, c, why);
-	} else {
-		b->group_age = 0;
-		err = boot_make_fs(b, c, why);
-	}
-	if (!err) {
-		b->group_fs = xstrdup(c->fs);
-		b->group_ns = c->ns;
-	}
-	return err;
-}
-
-static void end_group(struct boot *b)
-{
-	strv_free(&b->group);
-	free(take_ptr(b->group_fs));
-}
-
-/* Each case that ran on the corrupt filesystem once more, on its own. */
-static void suspect_group(struct boot *b, const char *output)
-{
-	_free_ char *title = xstrfmt("%s is corrupt", b->now->fs);
-	_free_ char *key = xstrfmt("fsck %s", b->now->fs);
-	size_t now = b->now - b->r->cases.v;
-	_buf_ struct buf text = {};
-
-	if (b->group.n > 1) {
-		buf_addf(&text, "one of these %zu cases left it so; each runs "
-			 "again on its own:\n", b->group.n);
-		for (size_t i = 0; i < b->group.n; i++) {
-			buf_addf(&text, "  %s\n", b->group.v[i]);
-			cases_again(&b->r->cases, b->group.v[i]);
-		}
-		/* Growing the list may have moved it. */
-		b->now = &b->r->cases.v[now];
-	} else if (b->now->program && b->now->again) {
-		/* It is known now which of its group did it. */
-		cases_not_again(&b->r->cases, now + 1, b->now->fs);
-	}
-	buf_addf(&text, "%s", output ? output : "");
-	boot_observe(b, "fsck", title, key, text.data);
-	b->now->status = CASE_FAIL;
-	b->step_failed = true;
-}
-
-/* Unmounted and checked. 0, 1: reported, and the VM is spent; -errno. */
-static int after_case(struct boot *b)
-{
-	struct json_object *reply = NULL;
-	int err;
-
-	if (is_devdax(b->now) || !b->group_fs)
-		return 0;
-	err = boot_step(b, boot_fs_request(b, "umount", b->now), STEP_LIMIT,
-			"umount", NULL);
-	if (err)
-		return err;
-	err = boot_census_idle(b, "after unmount", true);
-	if (err)
-		return err;
-	if (b->now->unchecked) {
-		end_group(b);
-		return 0;
-	}
-	err = boot_step(b, boot_fs_request(b, "check", b->now), STEP_LIMIT * 2,
-			"check", &reply);
-	if (!err && !guest_is_true(reply, "clean"))
-		suspect_group(b, guest_get(reply, "output"));
-	json_object_put(reply);
-	end_group(b);
-	return err;
-}
-
-/* --- a case --------------------------------------------------------------- */
 
 static bool is_good(enum case_status st)
 {
@@ -202,7 +102,8 @@ static struct json_object *run_request(struct boot *b)
 static int census_before(struct boot *b)
 {
 	/* It may have made the namespace anew. */
-	int err = b->now->owns_fs ? boot_census_back(b, b->now->ns) : 0;
+	int err = b->now->owns_fs || b->now->remounts ?
+			  boot_census_back(b, b->now->ns) : 0;
 
 	if (!err)
 		err = boot_census_owners(b);
@@ -214,17 +115,12 @@ static int run_case(struct boot *b, enum case_status *st, bool *spent)
 {
 	struct json_object *reply = NULL, *v;
 	_free_ char *why = NULL;
-	int err = before_case(b, &why);
+	int err = boot_group_enter(b, &why);
 
 	*st = CASE_BROKEN;
-	if (!err) {
-		if (!is_devdax(b->now)) {
-			strv_push(&b->group, b->now->name);
-			b->group_age++;
-		}
+	if (!err)
 		err = boot_ask(b, run_request(b), b->now->runtime * 4 + 20,
 			       &why, &reply);
-	}
 	if (err > 0 && !b->first_fail)
 		b->first_fail = take_ptr(why);
 	if (!err) {
@@ -355,12 +251,13 @@ static bool group_goes_on(const struct boot *b)
 		return false;
 	if (r->next + 1 < r->cases.n)
 		return boot_joins_group(b, &r->cases.v[r->next + 1]);
-	return r->o->source && has_room(b, b->now);
+	return r->o->source && boot_group_has_room(b, b->now);
 }
 
-/* Whether a program that found something has left its filesystem, unmounted
- * and checked, and all struct pages as if it had not: there is nothing that has
- * to be made anew. */
+/*
+ * Whether a program has left its filesystem, which is unmounted now, and all
+ * struct pages as if it had found nothing, so that nothing has to be made anew.
+ */
 static bool left_whole(const struct boot *b, enum case_status st)
 {
 	return b->now->program && !b->now->owns_fs &&
@@ -387,13 +284,21 @@ static int case_lost(struct boot *b, int err, struct heard *h, double start)
 	return 1;
 }
 
+/* As boot_one_case(). */
+static int renew_namespace(struct boot *b, int ns)
+{
+	int err = boot_renew_namespace(b, ns);
+
+	return err < 0 ? (boot_lost(b, err, "the namespace was renewed") ?: 1) :
+			 err;
+}
+
 int boot_one_case(struct boot *b)
 {
 	struct heard h;
 	enum case_status st;
-	bool spent = false, whole = false, clean;
+	bool spent = false, whole = false, checked = false, goes_on, renew;
 	double start = now();
-	char *fs;
 	int err, ret, ns = b->now->ns;
 
 	err = b->now->program ? program_save(b->r->dir, b->now) : 0;
@@ -411,13 +316,20 @@ int boot_one_case(struct boot *b)
 	if (!err && !spent) {
 		listen_until(b, "ran", &h);
 		b->now->status = st;
-		if (!h.fatal && leaves_fs(b, &h, st) && group_goes_on(b)) {
+		goes_on = !h.fatal && leaves_fs(b, &h, st) && group_goes_on(b);
+		if (goes_on && !b->now->remounts) {
 			boot_mark(b, "end", b->now->name);
 			case_done(b, st, now() - start, false);
 			return 0;
 		}
-		fs = b->group_fs ? xstrdup(b->group_fs) : NULL;
-		ret = h.fatal ? 0 : after_case(b);
+		/* One that unmounted it may have left it so: it is put away in
+		 * any case, but not checked for that. */
+		checked = !goes_on;
+		ret = h.fatal ? 0 : boot_group_away(b, checked);
+		if (!ret && !h.fatal && !checked && !left_whole(b, st)) {
+			checked = true;
+			ret = boot_group_away(b, true);
+		}
 		if (ret > 0)
 			spent = true;
 		if (ret < 0)
@@ -425,9 +337,6 @@ int boot_one_case(struct boot *b)
 		if (b->now->status == CASE_FAIL)
 			st = CASE_FAIL;
 		whole = !ret && !h.fatal && left_whole(b, st);
-		if (whole)
-			b->whole_fs = take_ptr(fs);
-		free(fs);
 	}
 	if ((b->step_failed || b->census_found) && is_good(st))
 		st = CASE_FAIL;
@@ -435,30 +344,34 @@ int boot_one_case(struct boot *b)
 		listen_until(b, "end", &h);
 	if (err < 0)
 		return case_lost(b, err, &h, start);
-	clean = !h.reports && !b->now->owns_fs && is_good(st);
-	case_done(b, st, now() - start, whole);
+	renew = !whole && (h.reports || !is_good(st) || b->now->owns_fs ||
+			   b->now->remounts);
+	if (!whole)
+		boot_group_end(b);
+	case_done(b, st, now() - start, whole && checked);
 	if (spent || h.fatal)
 		return 1;
-	if (clean || whole)
-		return 0;
-	ret = boot_renew_namespace(b, ns);
-	return ret < 0 ? (boot_lost(b, ret, "the namespace was renewed") ?: 1) :
-			 ret;
+	return renew ? renew_namespace(b, ns) : 0;
 }
 
 int boot_leave_group(struct boot *b)
 {
 	struct heard h = { .from = b->vm.console.len,
 			   .upto = b->vm.console.len };
-	int err, ns;
+	int err, ns = b->group_ns;
 
+	/* Nothing of it is in use, or suspect. */
+	if (b->group_away && !b->group.n) {
+		boot_group_end(b);
+		return 0;
+	}
 	b->now = &b->r->cases.v[b->r->next - 1];
-	ns = b->now->ns;
 	findings_free(&b->r->last);
 	b->step_failed = false;
 	boot_census_begin(b);
 	boot_mark(b, "begin", b->now->name);
-	err = after_case(b);
+	err = boot_group_away(b, true);
+	boot_group_end(b);
 	if (err >= 0)
 		listen_until(b, "end", &h);
 	note_known(b->r, false);
@@ -468,9 +381,7 @@ int boot_leave_group(struct boot *b)
 		return 1;
 	if (!b->step_failed && !b->census_found && !h.reports)
 		return 0;
-	err = boot_renew_namespace(b, ns);
-	return err < 0 ? (boot_lost(b, err, "the namespace was renewed") ?: 1) :
-			 err;
+	return renew_namespace(b, ns);
 }
 
 bool boot_is_full(const struct boot *b)

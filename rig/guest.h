@@ -6,7 +6,8 @@
  *   guest-lost.c     what goes wrong, made a finding or an error
  *   guest-census.c, guest-leaks.c   every struct page, before and after each case
  *   guest-boot.c     a VM with its namespaces, from nothing and back
- *   guest-case.c     one case and its filesystem
+ *   guest-group.c    the filesystem that cases share
+ *   guest-case.c     one case and what it leaves
  *   guest.c, guest-shell.c   all cases, or a shell
  *
  * Nothing here outlives its boot but what is in struct run.
@@ -49,13 +50,12 @@ struct boot {
 	struct oracle_boot oracle;	/* of what the guest says in it */
 	int64_t nmi;			/* console byte of one we sent; -1 */
 	/* Clean cases share a filesystem until one is not: those that ran on
-	 * the one that is mounted for cases now; it was not checked since. */
+	 * the one that is there for cases now; it was not checked since. */
 	struct strv group;
-	char *group_fs;			/* NULL: none is mounted */
+	char *group_fs;			/* NULL: there is none for cases */
 	int group_ns;
 	size_t group_age;		/* cases since it was made */
-	char *whole_fs;			/* as group_fs: it is unmounted, checked,
-					 * and fit for another case */
+	bool group_away;		/* it is unmounted, fit for another */
 	struct boot_census *census;	/* NULL: none was asked for */
 	unsigned int census_off;	/* bits of what it told of this case
 					 * once it was over */
@@ -201,6 +201,20 @@ int boot_tear_down(struct boot *b);
 /* QEMU is killed if it still runs. */
 void boot_free(struct boot *b);
 
+/* --- guest-group.c -------------------------------------------------------- */
+
+/* Whether @c may run on the filesystem that there is for cases, and, if it is
+ * made for it, whether that has not had all the cases yet that one is for. */
+bool boot_joins_group(const struct boot *b, const struct rig_case *c);
+bool boot_group_has_room(const struct boot *b, const struct rig_case *c);
+/* The filesystem of b->now, mounted: it is one of its group. As boot_ask(). */
+int boot_group_enter(struct boot *b, char **why);
+/* Unmounted, its pages looked at, and, with @check, checked: if it is corrupt,
+ * each of the group is appended to the run's cases. As boot_step(). */
+int boot_group_away(struct boot *b, bool check);
+/* There is none any more; the next case gets a new one. */
+void boot_group_end(struct boot *b);
+
 /* --- guest-case.c --------------------------------------------------------- */
 
 /*
@@ -209,12 +223,10 @@ void boot_free(struct boot *b);
  * that.
  */
 int boot_one_case(struct boot *b);
-/* Whether @c may run on the filesystem that is mounted now. */
-bool boot_joins_group(const struct boot *b, const struct rig_case *c);
 /*
- * There will be no more cases on the filesystem that is mounted for them:
- * unmounted and checked, as part of the last one that ran there. As
- * boot_one_case(). May append to the run's cases.
+ * The filesystem that there is for cases gets no more of them: unmounted and
+ * checked, as part of the last one that ran there. As boot_one_case(). May
+ * append to the run's cases.
  */
 int boot_leave_group(struct boot *b);
 /* So much was said that this boot's logs should not get much longer. */

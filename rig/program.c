@@ -286,6 +286,57 @@ void program_wants(const struct program *p, struct strv *modules,
 	add_words(programs, &p->programs);
 }
 
+static bool is_asked(struct json_object *op)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(op, "asked", &v) &&
+	       json_object_get_boolean(v);
+}
+
+static struct json_object *operations(struct json_object *describe)
+{
+	struct json_object *list;
+
+	return json_object_object_get_ex(describe, "operations", &list) &&
+			       json_object_is_type(list, json_type_array) ?
+		       list : NULL;
+}
+
+/* Whether a step of @text is of the operation @name: "0 NAME KEY=VALUE...". */
+static bool has_step(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		const char *op = p + strcspn(p, " \t\n");
+
+		op += strspn(op, " \t");
+		if ((isdigit((unsigned char)*p) || *p == '*') &&
+		    strncmp(op, name, len) == 0 && strchr(" \t\r\n", op[len]))
+			return true;
+	}
+	return false;
+}
+
+void program_relax(struct rig_case *c, struct json_object *describe)
+{
+	struct json_object *list = operations(describe), *name;
+
+	if (!c->program || !c->owns_fs || !list)
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *op = json_object_array_get_idx(list, i);
+
+		if (is_asked(op) &&
+		    json_object_object_get_ex(op, "name", &name) &&
+		    has_step(c->program, json_object_get_string(name)))
+			return;
+	}
+	c->owns_fs = false;
+	c->remounts = true;
+}
+
 /* Whether a word of @list is the operation's name or one of its groups. */
 static bool is_named(struct json_object *op, const struct strv *groups,
 		     const struct strv *list)
@@ -305,21 +356,16 @@ void program_all_want(struct json_object *describe, const struct strv *with,
 		      const struct strv *without, struct strv *modules,
 		      struct strv *programs)
 {
-	struct json_object *list;
+	struct json_object *list = operations(describe);
 
-	if (!json_object_object_get_ex(describe, "operations", &list) ||
-	    !json_object_is_type(list, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *op = json_object_array_get_idx(list, i), *a;
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *op = json_object_array_get_idx(list, i);
 		__cleanup(program_free) struct program w = {};
 		_strv_ struct strv groups = {};
 
 		take_words(op, "groups", &groups);
 		if (is_named(op, &groups, without) ||
-		    (json_object_object_get_ex(op, "asked", &a) &&
-		     json_object_get_boolean(a) &&
-		     !is_named(op, &groups, with)))
+		    (is_asked(op) && !is_named(op, &groups, with)))
 			continue;
 		take_words(op, "modules", &w.modules);
 		take_words(op, "programs", &w.programs);

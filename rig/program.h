@@ -64,6 +64,13 @@ int program_add(struct cases *c, const struct machine *m,
 /* The same on namespace @ns, which has it. */
 void program_add_on(struct cases *c, int ns, const struct program *p);
 
+/*
+ * A case that owns its filesystem for steps that put back what they take away
+ * (unmount, disable) only remounts it. Not if one of them is of an operation
+ * that has to be asked for: what those leave, such as poison, outlasts that.
+ */
+void program_relax(struct rig_case *c, struct json_object *describe);
+
 /* What @p needs, each once more in neither list. */
 void program_wants(const struct program *p, struct strv *modules,
 		   struct strv *programs);

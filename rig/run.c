@@ -4,6 +4,7 @@
 #include "image.h"
 #include "oracle.h"
 #include "proc.h"
+#include "program.h"
 #include "progress.h"
 #include "report.h"
 
@@ -203,6 +204,8 @@ int run_more(struct run *r)
 	err = s->more(r, s->arg);
 	if (err)
 		return err < 0 ? 0 : err;
+	for (size_t i = r->next; i < r->cases.n; i++)
+		program_relax(&r->cases.v[i], r->describe);
 	if (r->o->census)
 		cases_calibrate(r->describe, r->o->machine, &r->cases, r->next);
 	return 1;

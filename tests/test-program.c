@@ -227,6 +227,35 @@ static void a_program_is_a_case(void **state)
 	cases_free(&c);
 }
 
+static void only_what_puts_things_back_is_relaxed(void **state)
+{
+	static const struct {
+		const char *text;
+		bool owns, relaxed;
+	} t[] = {
+		{ "rig-program 1\nalone\n0 remount\n", true, true },
+		{ "rig-program 1\nalone\n0 remount\n1 poison map=0\n", true, false },
+		{ "rig-program 1\nalone\n* poison\n", true, false },
+		{ "rig-program 1\nalone\n0 poison", true, false },
+		/* Neither a longer name nor a comment is that operation. */
+		{ "rig-program 1\nalone\n# poison\n0 poisons fd=0\n", true, true },
+		{ "rig-program 1\n0 open fd=0\n", false, false },
+	};
+	struct json_object *d = json_tokener_parse(
+		"{\"operations\":[{\"name\":\"remount\",\"asked\":false},"
+		"{\"name\":\"poison\",\"asked\":true}]}");
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct rig_case c = { .program = (char *)t[i].text,
+				      .owns_fs = t[i].owns };
+
+		program_relax(&c, d);
+		assert_int_equal(c.remounts, t[i].relaxed);
+		assert_int_equal(c.owns_fs, t[i].owns && !t[i].relaxed);
+	}
+	json_object_put(d);
+}
+
 static void time_that_is_up_leaves_what_runs_again(void **state)
 {
 	struct cases c = {};
@@ -334,6 +363,7 @@ int main(void)
 		cmocka_unit_test(what_it_says_is_bounded_and_printable),
 		cmocka_unit_test(only_so_many_are_told_apart),
 		cmocka_unit_test(a_program_is_a_case),
+		cmocka_unit_test(only_what_puts_things_back_is_relaxed),
 		cmocka_unit_test(time_that_is_up_leaves_what_runs_again),
 		cmocka_unit_test(programs_lie_in_the_run_directory),
 		cmocka_unit_test(only_names_of_programs_have_a_path),
