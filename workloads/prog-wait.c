@@ -32,8 +32,10 @@ void will_free(struct lane *l, struct ino *ino, uint64_t off, uint64_t len)
 	for (int i = 0; i < NR_SLOTS; i++) {
 		const struct hold *h = &ex->holds[i];
 
+		/* A shared block stays with the other file. */
 		if (is_in(h, ino, off, end) && !h->releasing && !h->detached &&
-		    !h->loose && h->nr_dev && l->nr_must < NR_SLOTS)
+		    !h->loose && h->nr_dev && !ino->shared &&
+		    l->nr_must < NR_SLOTS)
 			l->must[l->nr_must++] = h->id;
 	}
 	pthread_mutex_unlock(&ex->lock);
