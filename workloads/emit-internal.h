@@ -19,7 +19,9 @@ struct emit_finding {
 	const char *view, *what, *file;
 	int fd, map;		/* slots, or -1 */
 	int step;		/* that noticed; program's length + 1: the end */
-	int want, got;		/* steps whose data it is; 0: zeroes, -1: none */
+	/* Steps whose data it is; 0: zeroes, -1: none. @last: whose doing it is
+	 * that @want is wanted. */
+	int want, got, last;
 	uint64_t off, len, want_off;
 	int error;
 	int64_t count;		/* bytes that a read has to give; -1: not known */
@@ -57,16 +59,24 @@ struct emit {
 /* Count what fills slots; before the first step. */
 void emit_slots_init(struct emit *e);
 bool emit_is_slot(enum arg_type t);
+/* The slot that argument number @arg of the step names. */
+struct emit_slot *emit_slot_of(struct emit *e, const struct step *s,
+			       unsigned int arg);
+/* The number of the first argument that is a slot of this type, or -1. */
+int emit_first_of(const struct step *s, enum arg_type t, bool fresh);
 /* The step and what goes around it. */
 void emit_step(struct emit *e, const struct step *s);
-/* A line of C, broken where it is too long. */
-void emit_text(struct emit *e, const char *line);
 /* Reads of all that is open and mapped. */
 void emit_looks(struct emit *e);
 /* Let go of what is held, and unmap and close what is left. */
 void emit_end(struct emit *e);
 
-/* --- prog-emit-finding.c: what shows it ----------------------------------------- */
+/* --- prog-emit-template.c -------------------------------------------------------- */
+
+/* A line of C, broken where it is too long. */
+void emit_text(struct emit *e, const char *line);
+
+/* --- prog-emit-finding.c, prog-emit-check.c: what shows it ------------------------ */
 
 void emit_finding_init(struct emit *e, struct json_object *finding);
 /* The comment at the top. */
@@ -79,7 +89,8 @@ const char *emit_how_waits(const struct emit *e, unsigned int nr);
 /* --- prog-emit-uses.c ------------------------------------------------------------- */
 
 bool emit_is_used(const struct emit *e, const char *helper);
-/* Headers, slots and helper functions, as used by now. */
-void emit_helpers(struct emit *e, FILE *out);
+/* Headers, slots and those helper functions, of the ones used by now, that
+ * @body calls. */
+void emit_helpers(struct emit *e, FILE *out, const char *body);
 
 #endif

@@ -105,18 +105,20 @@ static int run(struct lane *l, const struct step *s)
 C_HELPER(
 	hold_by_child,
 	.name = "hold_by_child",
-	.uses = "hold",
+	.uses = "drop_pipe TRY <sys/uio.h>",
 	.text = "/* The child that puts the pages into the pipe is gone then, its mapping too. */\n"
 		"static void hold_by_child(struct ref *r, char *p, size_t len)\n"
 		"{\n"
 		"\tstruct iovec iov = { p, len };\n"
+		"\tint status = 1;\n"
 		"\n"
 		"\tTRY(pipe(r->fd));\n"
 		"\tif (!fork())\n"
 		"\t\t_exit(vmsplice(r->fd[1], &iov, 1, SPLICE_F_NONBLOCK) < 0);\n"
-		"\tTRY(wait(NULL));\n"
+		"\tTRY(wait(&status));\n"
 		"\tr->len = len;\n"
-		"\tr->drop = drop_pipe;\n"
+		"\tif (!status)\n"
+		"\t\tr->drop = drop_pipe;\n"
 		"}\n",
 );
 

@@ -2,6 +2,8 @@
 /* Which helpers and headers a reproducer needs, and writing them down. */
 #include "emit-internal.h"
 
+#include <ctype.h>
+
 extern const struct c_helper *const __start_c_helpers[];
 extern const struct c_helper *const __stop_c_helpers[];
 
@@ -141,9 +143,10 @@ static bool begins(const char *p, const char *word)
 static void put_text(const struct emit *e, const char *p, FILE *out)
 {
 	for (; *p; p++) {
-		if (begins(p, "$thread ")) {
+		if (begins(p, "$thread")) {
 			fputs(e->nr_lanes > 1 ? "__thread " : "", out);
-			p += strlen("$thread ") - 1;
+			p += strlen("$thread") - 1;
+			p += p[1] == ' ';
 		} else if (begins(p, "$largest")) {
 			fprintf(out, "%#llx", (unsigned long long)largest(e));
 			p += strlen("$largest") - 1;
@@ -209,15 +212,27 @@ static bool is_last(const struct c_helper *h)
 	       strcmp(h->name, "must_have_waited") == 0;
 }
 
-void emit_helpers(struct emit *e, FILE *out)
+static char *rendered(const struct emit *e, const struct c_helper *h)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	put_text(e, h->text, out);
+	fclose(out);
+	return text;
+}
+
+/* In their order, as text, into @names and @texts: how many. */
+static unsigned int in_order(const struct emit *e, const char **names,
+			     char **texts)
 {
 	/* fill() has two shapes; both stand where the first is needed. */
 	bool places = emit_is_used(e, "fill_places");
 	const struct c_helper *fill = helper_find("fill"),
 			      *fill_places = helper_find("fill_places");
+	unsigned int n = 0;
 
-	put_headers(e, out);
-	put_slots(e, out);
 	for (int last = 0; last < 2; last++)
 		for (unsigned int i = 0; i < e->nr_used; i++) {
 			const struct c_helper *h = e->used[i];
@@ -227,7 +242,58 @@ void emit_helpers(struct emit *e, FILE *out)
 				continue;
 			if (h == fill && places)
 				h = fill_places;
-			put_text(e, h->text, out);
-			fputc('\n', out);
+			names[n] = h->name;
+			texts[n++] = rendered(e, h);
 		}
+	return n;
+}
+
+static bool is_word_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool names_it(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)); p += len)
+		if ((p == text || !is_word_char(p[-1])) &&
+		    !is_word_char(p[len]))
+			return true;
+	return false;
+}
+
+/* Said to be used, as by one of the ways to write a step, but not called by
+ * @body nor by a helper that is. One under another name than it defines is. */
+static bool is_called(const char *const *names, char *const *texts,
+		      unsigned int i, unsigned int n, const char *body)
+{
+	bool called = !names_it(texts[i], names[i]) || names_it(body, names[i]);
+
+	for (unsigned int k = i + 1; k < n && !called; k++)
+		called = texts[k] && names_it(texts[k], names[i]);
+	return called;
+}
+
+void emit_helpers(struct emit *e, FILE *out, const char *body)
+{
+	enum { MAX = sizeof(e->used) / sizeof(*e->used) };
+	const char *names[MAX];
+	char *texts[MAX];
+	unsigned int n = in_order(e, names, texts);
+
+	for (unsigned int i = n; i--;) {
+		if (is_called(names, texts, i, n, body))
+			continue;
+		free(texts[i]);
+		texts[i] = NULL;
+	}
+	put_headers(e, out);
+	put_slots(e, out);
+	for (unsigned int i = 0; i < n; i++) {
+		if (texts[i])
+			fprintf(out, "%s\n", texts[i]);
+		free(texts[i]);
+	}
 }

@@ -6,9 +6,11 @@
  * that operations use in it.
  *
  *   prog-emit-step.c      one step, and the slots it uses
- *   prog-emit-finding.c   the comment, and the check that shows the finding
+ *   prog-emit-template.c  its own lines
+ *   prog-emit-finding.c   the comment at the top
+ *   prog-emit-check.c     the check that shows the finding
  *   prog-emit-uses.c      which helpers come along
- *   prog-emit-helpers.c   the helpers themselves
+ *   prog-emit-helpers*.c  the helpers themselves
  *
  * What can be told of the slots before the program is run decides which steps
  * are there: with one thread a step on an empty slot is left out, and the
@@ -213,7 +215,7 @@ char *prog_emit(const struct prog *p, struct json_object *finding)
 	fclose(e.out);
 	e.out = open_memstream(&file, &size);
 	emit_head(&e);
-	emit_helpers(&e, e.out);
+	emit_helpers(&e, e.out, body);
 	fputs(body, e.out);
 	fclose(e.out);
 	free(body);
