@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern const struct workload *const __start_workloads[];
@@ -120,10 +123,48 @@ static void remove_case_dir(const char *dir)
 		    sizeof(out));
 }
 
+/*
+ * The workload so many times over but once, each in a process and a folder of
+ * its own on the same filesystem: what is rare is met more often than by as
+ * many cases. Returns what is wrong, or NULL.
+ */
+static const char *run_rounds(struct wl_case *c, unsigned int rounds)
+{
+	for (unsigned int i = 1; i < rounds; i++, c->seed++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid < 0)
+			return say("fork: %s", strerror(errno));
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			c->workload->run();
+			_exit(0);
+		}
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		/* It crashed: so do we. */
+		if (WIFSIGNALED(status)) {
+			signal(WTERMSIG(status), SIG_DFL);
+			raise(WTERMSIG(status));
+		}
+		if (!c->mnt)
+			continue;
+		if (chdir("/") < 0)
+			return say("cannot leave %s: %s", c->dir,
+				   strerror(errno));
+		remove_case_dir(c->dir);
+		if (mkdir(c->dir, 0755) < 0 || chdir(c->dir) < 0)
+			return say("cannot make %s anew: %s", c->dir,
+				   strerror(errno));
+	}
+	return NULL;
+}
+
 const char *cmd_run(struct json_object *req, struct json_object *reply)
 {
 	static struct wl_case c;
-	const char *name = req_str(req, "workload"), *size;
+	const char *name = req_str(req, "workload"), *size, *err;
 
 	c.workload = name ? workload_find(name) : NULL;
 	if (!c.workload)
@@ -154,6 +195,9 @@ const char *cmd_run(struct json_object *req, struct json_object *reply)
 		return say("cannot enter %s: %s", c.dir, strerror(errno));
 	wl = &c;
 	log_start();
+	err = run_rounds(&c, req_num(req, "rounds", 1));
+	if (err)
+		return err;
 	c.workload->run();
 	_exit(0);
 }

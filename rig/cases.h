@@ -42,6 +42,7 @@ struct rig_case {
 	bool alone;		/* on a filesystem of its own, checked after */
 	bool unchecked;		/* ... but this one is not: nobody asks */
 	bool again;		/* of a group that was found corrupt: alone */
+	unsigned int rounds;	/* run so many times over; 0 is 1 */
 	char *program;		/* text of a generated program, or NULL */
 	/* filled in by the run */
 	enum case_status status;

@@ -79,6 +79,7 @@ static struct json_object *run_request(struct boot *b)
 	struct rig_case *c = b->now;
 	struct json_object *o = guest_msg("cmd", "run");
 	_free_ char *mnt = xstrfmt("%s/%d", GUEST_MNT, c->ns);
+	unsigned int rounds = c->rounds ? c->rounds : 1;
 
 	guest_put(o, "case", c->name);
 	guest_put(o, "workload", c->workload);
@@ -92,7 +93,9 @@ static struct json_object *run_request(struct boot *b)
 	guest_put(o, "ns", guest_get(boot_ns(b, c->ns), "name"));
 	json_object_object_add(o, "scale",
 			       json_object_new_double(boot_scaled(b, 1)));
-	guest_put_int(o, "seed", b->r->next + 1);
+	/* No two rounds' data are to look alike. */
+	guest_put_int(o, "seed", (b->r->next + 1) * rounds);
+	guest_put_int(o, "rounds", rounds);
 	json_object_object_add(o, "census",
 			       json_object_new_boolean(b->census != NULL));
 	return o;

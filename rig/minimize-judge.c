@@ -24,9 +24,19 @@ static size_t flying(const struct judge *g, const char *hash)
 	return n;
 }
 
+void judge_hash(const struct judge *g, const char *text, char hash[17])
+{
+	_buf_ struct buf b = {};
+
+	buf_addf(&b, "%s", text);
+	if (g->rounds > 1)
+		buf_addf(&b, "# rounds %u\n", g->rounds);
+	hash_hex(b.data, b.len, hash);
+}
+
 static int start(struct judge *g, const char *text, const char *hash)
 {
-	int err = g->runner->start(g->runner->arg, text, hash);
+	int err = g->runner->start(g->runner->arg, text, g->rounds, hash);
 
 	if (err)
 		return err;
@@ -104,7 +114,7 @@ ssize_t judge_first(struct judge *g, char *const *texts, size_t n)
 	int err = 0;
 
 	for (size_t i = 0; i < n; i++)
-		hash_hex(texts[i], strlen(texts[i]), hash[i]);
+		judge_hash(g, texts[i], hash[i]);
 	while (!err) {
 		next = next_to_run(g, hash, n, &first);
 		if (first <= n)
@@ -159,7 +169,7 @@ int judge_rate(struct judge *g, const char *text, unsigned int least,
 	char hash[17];
 	int err = 0;
 
-	hash_hex(text, strlen(text), hash);
+	judge_hash(g, text, hash);
 	while (!err && !rate_of(g, hash, least, out))
 		err = run_more(g, text, hash);
 	return err;
@@ -171,7 +181,7 @@ int judge_shows(struct judge *g, const char *text, unsigned int most)
 	size_t runs;
 	int err = 0;
 
-	hash_hex(text, strlen(text), hash);
+	judge_hash(g, text, hash);
 	while (!err) {
 		enum verdict v = verdict(g, hash, most, &runs);
 

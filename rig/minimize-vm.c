@@ -2,7 +2,7 @@
 /*
  * Candidates run in VMs. Each VM has a worker: a fork of this process that does
  * a run of its own, whose cases it gets one by one from here. Both sides write
- * one JSON object a line: {"hash", "text"} down, {"hash", "hit", "seconds",
+ * one JSON object a line: {"hash", "text", "rounds"} down, {"hash", "hit", "seconds",
  * "finding"} up.
  *
  * A worker dies with us, and its QEMU with it. Workers are in process groups of
@@ -26,6 +26,8 @@
 #include <unistd.h>
 
 #define MAX_JOBS 4
+/* Seconds that a round of many takes, as a workload's runtime. */
+#define ROUND_RUNTIME 0.5
 
 struct worker {
 	struct proc proc;
@@ -127,15 +129,17 @@ static int add_case(struct run *r, const struct worker_run *w, const char *text)
 static int more(struct run *r, void *arg)
 {
 	struct worker_run *w = arg;
-	struct json_object *o = hear(w);
+	struct json_object *o = hear(w), *v;
 	struct rig_case *c;
-	int err;
+	int err, rounds;
 
 	if (!o)
 		return -1;
 	free(w->now);
 	w->now = xstrdup(get_str(o, "hash"));
 	err = add_case(r, w, get_str(o, "text"));
+	rounds = json_object_object_get_ex(o, "rounds", &v) ?
+			 json_object_get_int(v) : 1;
 	json_object_put(o);
 	if (!r->modules.n && !r->programs.n)
 		program_wants(w->o->of, &r->modules, &r->programs);
@@ -146,6 +150,8 @@ static int more(struct run *r, void *arg)
 	c = &r->cases.v[r->cases.n - 1];
 	c->alone = true;
 	c->unchecked = !w->o->check;
+	c->rounds = rounds;
+	c->runtime += rounds * ROUND_RUNTIME;
 	return 0;
 }
 
@@ -302,7 +308,8 @@ static int worker_ended(struct vms *v, struct worker *w)
 	return -ECHILD;
 }
 
-static int start(void *arg, const char *text, const char *hash)
+static int start(void *arg, const char *text, unsigned int rounds,
+		 const char *hash)
 {
 	struct json_object *o = json_object_new_object();
 	struct vms *v = arg;
@@ -314,6 +321,7 @@ static int start(void *arg, const char *text, const char *hash)
 			w = &v->w[i];
 	put_str(o, "hash", hash);
 	put_str(o, "text", text);
+	json_object_object_add(o, "rounds", json_object_new_int(rounds));
 	if (!w || (w->fd < 0 && (err = worker_start(v, w)))) {
 		json_object_put(o);
 		return w ? err : -EBUSY;

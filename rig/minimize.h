@@ -128,8 +128,9 @@ struct outcome {
 /* Whatever runs candidates, @jobs of them at a time. */
 struct runner {
 	unsigned int jobs;
-	/* Begin one run of @text. 0 or -errno. */
-	int (*start)(void *arg, const char *text, const char *hash);
+	/* Begin a run of @text, of @rounds rounds. 0 or -errno. */
+	int (*start)(void *arg, const char *text, unsigned int rounds,
+		     const char *hash);
 	/* Wait for the end of any run that was begun. 0, or -errno: -EINTR
 	 * when it is time to stop. */
 	int (*wait)(void *arg, struct outcome *out);
@@ -141,6 +142,8 @@ struct judge {
 	const struct runner *runner;
 	unsigned int tries;	/* runs without a hit that refute a candidate */
 	unsigned int fixed;	/* the user's own number of them, or 0 */
+	unsigned int rounds;	/* that one run has: candidates are run so many
+				 * times over, one of which has to hit */
 	char (*flying)[17];	/* what runs, by hash */
 	size_t nr_flying;
 };
@@ -164,6 +167,8 @@ int judge_shows(struct judge *g, const char *text, unsigned int most);
  * keeps the rate, or, when @thorough, half of it, is missed with more than
  * RATE_MISS. Where it never missed, one miss refutes. */
 void judge_by(struct judge *g, struct rate of, bool thorough);
+/* What the journal knows @text by, with as many rounds as a run has now. */
+void judge_hash(const struct judge *g, const char *text, char hash[17]);
 void judge_free(struct judge *g);
 
 /* --- minimize-search.c ----------------------------------------------------- */

@@ -60,7 +60,20 @@ static unsigned int *sim_seen(struct sim *s, const char *hash)
 	return &s->seen[s->nr_seen++].runs;
 }
 
-static int sim_start(void *arg, const char *text, const char *hash)
+/* That any of @rounds rounds hits. */
+static bool sim_round(const struct sim *s, const char *hash, unsigned int nth,
+		      unsigned int rounds)
+{
+	unsigned int n = rounds ? rounds : 1;
+	bool hit = false;
+
+	for (unsigned int i = 0; i < n; i++)
+		hit |= sim_draw(s, hash, nth * n + i);
+	return hit;
+}
+
+static int sim_start(void *arg, const char *text, unsigned int rounds,
+		     const char *hash)
 {
 	struct sim *s = arg;
 	_ptext_ struct ptext p = {};
@@ -70,7 +83,8 @@ static int sim_start(void *arg, const char *text, const char *hash)
 		abort();
 	strcpy(s->flying[s->nr_flying].hash, hash);
 	s->flying[s->nr_flying++].hit =
-		s->shows(&p) && sim_draw(s, hash, (*sim_seen(s, hash))++);
+		s->shows(&p) &&
+		sim_round(s, hash, (*sim_seen(s, hash))++, rounds);
 	return 0;
 }
 

@@ -263,6 +263,25 @@ static void a_rate_is_measured_after_the_hit(void **state)
 	court_close(&c);
 }
 
+static void rounds_make_a_run_of_their_own(void **state)
+{
+	struct rate r;
+	struct court c;
+
+	court_open(&c, 0.1, 5, 1);
+	c.judge.rounds = 1;
+	assert_int_equal(judge_shows(&c.judge, b, 3), 0);
+	assert_int_equal(c.sim.runs, 3);
+	/* 0.985 a run; what single ones gave does not count. */
+	c.judge.rounds = 40;
+	assert_int_equal(judge_shows(&c.judge, b, 3), 1);
+	assert_int_equal(judge_rate(&c.judge, b, 20, &r), 0);
+	assert_in_range(r.hits, 18, 20);
+	c.judge.rounds = 1;
+	assert_int_equal(judge_shows(&c.judge, b, 3), 0);
+	court_close(&c);
+}
+
 static void an_interrupt_goes_up(void **state)
 {
 	struct court c;
@@ -305,6 +324,7 @@ int main(void)
 		cmocka_unit_test(the_first_that_hits_wins),
 		cmocka_unit_test(a_miss_takes_all_its_tries),
 		cmocka_unit_test(a_rate_is_measured_after_the_hit),
+		cmocka_unit_test(rounds_make_a_run_of_their_own),
 		cmocka_unit_test(an_interrupt_goes_up),
 	};
 

@@ -99,7 +99,7 @@ cmp -s "$M/minimal.prog" "$T/minimal.prog" || bad 'it is another program'
 end
 
 begin 'Ctrl-C: the shortest so far is there'
-behind "$warns" -j 2
+behind "$warns; run#25=deaf" -j 2
 await_file "$M/best.prog"
 kill -INT $pid
 await_end
@@ -137,8 +137,8 @@ one_error 'does not start'
 end
 
 begin 'a worker is killed'
-behind "$warns" -j 1
-await_runs 5
+behind "$warns; run#9=deaf" -j 1
+await_runs 8
 kill -9 $(pgrep -P $pid)
 await_end
 exits 128
@@ -149,7 +149,7 @@ cmp -s "$M/minimal.prog" "$T/minimal.prog" || bad 'it is another program'
 end
 
 begin 'two at the same finding'
-behind "$warns" -j 1
+behind "$warns; run#3=deaf" -j 1
 await_runs 1
 RIG_FAKE=$warns "$RIG" minimize "$R" --finding 1 >"$out.2" 2>"$err.2"
 [ $? = 128 ] || bad 'the second one did not exit with 128'
