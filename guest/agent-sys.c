@@ -2,11 +2,13 @@
 /* Small helpers of the agent, and what has to be undone after a case. */
 #include "agent.h"
 #include "sys.h"
+#include "wire.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,8 +190,30 @@ static void sweep_loops(void)
 		closedir(d);
 }
 
+/* A case that froze a filesystem and died of something else. */
+static void sweep_freezes(void)
+{
+	DIR *d = opendir(GUEST_MNT);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		int fd;
+
+		if (e->d_name[0] == '.')
+			continue;
+		fd = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		ioctl(fd, FITHAW, 0);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
 void sweep(void)
 {
+	sweep_freezes();
 	sweep_gates();
 	sweep_loops();
 }

@@ -64,6 +64,8 @@ static int into(struct lane *l, struct file *f, struct hold *h, uint64_t off)
 	ssize_t n;
 
 	will_copy(f->ino, h->ino);
+	if ((off - (uintptr_t)h->p) % 8)
+		will_shift(f->ino);
 	n = splice(h->fds[0], NULL, f->fd, &at, h->n, 0);
 	if (n < 0) {
 		check_error(l, f->ino, errno);
