@@ -412,6 +412,45 @@ static void what_is_held_is_let_go(void **state)
 		"let_go_after");
 }
 
+/* A step that takes away what it was held up by is not held up. */
+static void obstacles(void **state)
+{
+	const char *p = FILE_A "0 freeze\n0 truncate fd=0 size=0\n"
+			"0 pread fd=0 off=0 len=1\n0 thaw\n"
+			"0 pread fd=0 off=0 len=1\n";
+
+	has(p, NULL, "\tlet_go_after(300);\n"
+		     "\tget(fd0, 0, 1);\n"
+		     "\tlet_go_done();\n"
+		     "\tthaw();\n"
+		     "\tget(fd0, 0, 1);\n");
+	/* A gate holds up what waits for references, and their end. */
+	has(HELD "0 gate how=close\n0 pread fd=0 off=0 len=1\n"
+		 "0 release ref=0\n0 truncate fd=0 size=0\n0 gate how=open\n",
+	    NULL, "\tgate(1);\n"
+		  "\tget(fd0, 0, 1);\n"
+		  "\tlet_go_after(300);\n"
+		  "\tdrop(&ref[0]);\n"
+		  "\tlet_go_done();\n"
+		  "\tlet_go_after(300);\n"
+		  "\tTRY(ftruncate(fd0, 0));\n"
+		  "\tlet_go_done();\n"
+		  "\tgate(0);\n");
+	/* It is undone at the end, and by other threads' steps. */
+	has(FILE_A "0 freeze\n", NULL, "\tfreeze();\n\tthaw();\n");
+	has(FILE_A "* quiet\n1 freeze\n0 pread fd=0 off=0 len=1\n", NULL,
+	    "\tlet_go_after(300);\n\tget(fd0, 0, 1);\n");
+}
+
+static void mappings_that_change(void **state)
+{
+	has(FILE_A MAP_A "0 mremap-move map=0 to=1 how=even\n"
+			 "0 load map=1 off=0x1800 len=0x1000\n"
+			 "0 munmap map=1\n", NULL,
+	    "\tload(map1 + 0x1800, 0x800);\n"
+	    "\tTRY(munmap(map1, 0x2000));\n");
+}
+
 static void stuck(void **state)
 {
 	has(HELD "0 truncate fd=0 size=0\n", WAITING("stuck", 6),
@@ -609,6 +648,8 @@ int main(void)
 		cmocka_unit_test(what_comes_after_is_left_out),
 		cmocka_unit_test(early),
 		cmocka_unit_test(what_is_held_is_let_go),
+		cmocka_unit_test(obstacles),
+		cmocka_unit_test(mappings_that_change),
 		cmocka_unit_test(stuck),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(one_thread_needs_none),

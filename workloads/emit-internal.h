@@ -39,9 +39,12 @@ struct emit {
 	/* Indexed by ARG_FD, ARG_MAP, ARG_REF. */
 	struct emit_slot slots[ARG_REF + 1][NR_SLOTS];
 	bool obstacle;		/* whatever modifies may wait */
+	bool gate;		/* what waits for references may, or drops one */
 	bool names_go;		/* files may have to be freed by a close */
 	/* Said by the step that is being written. */
 	bool empties[ARG_REF + 1], waits, now_obstacle, now_free;
+	bool now_held, now_open;
+	int map_said;		/* slot of emit_map_is(), or -1 */
 	uint64_t *starts;	/* where in its file a step's data begins */
 	const struct c_helper *used[100];
 	unsigned int nr_used;
@@ -58,6 +61,8 @@ struct emit {
 
 /* Count what fills slots; before the first step. */
 void emit_slots_init(struct emit *e);
+/* With threads, what one does to hold others up may be met by any step. */
+void emit_obstacles(struct emit *e);
 bool emit_is_slot(enum arg_type t);
 /* The slot that argument number @arg of the step names. */
 struct emit_slot *emit_slot_of(struct emit *e, const struct step *s,

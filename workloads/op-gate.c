@@ -29,7 +29,7 @@ static void emit(struct emit *e, const struct step *s)
 {
 	bool close = s->arg[HOW] == CLOSE;
 
-	emit_uses(e, close ? "gate +obstacle" : "gate -obstacle");
+	emit_uses(e, close ? "gate +gate" : "gate -gate");
 	emit_c(e, s, close ? "gate(1);" : "gate(0);");
 }
 

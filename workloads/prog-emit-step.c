@@ -48,7 +48,8 @@ void emit_slots_init(struct emit *e)
 				continue;
 			slot = emit_slot_of(e, s, a);
 			/* Another thread's step may use it before. */
-			if (!slot->fills++)
+			slot->fills++;
+			if (!slot->map.len)
 				slot->map = (struct emit_map){
 					true, arg_of(s, "off", 0),
 					arg_of(s, "len", 0) };
@@ -60,10 +61,6 @@ void emit_slots_init(struct emit *e)
 		if (emit_first_of(s, ARG_NAME, false) >= 0 &&
 		    emit_first_of(s, ARG_FD, true) < 0)
 			e->names_go = true;
-		/* Threads meet it at any time. */
-		if (e->nr_lanes > 1 && s->op->c_uses &&
-		    strstr(s->op->c_uses, "+obstacle"))
-			e->obstacle = true;
 	}
 	e->starts = calloc(e->p->n + 1, sizeof(*e->starts));
 }
@@ -77,6 +74,7 @@ void emit_map_is(struct emit *e, uint64_t slot, const struct emit_map *m)
 {
 	e->slots[ARG_MAP][slot].map = *m;
 	e->slots[ARG_MAP][slot].filled = m->filled;
+	e->map_said = slot;
 }
 
 /* With threads, a slot is in doubt as soon as any step fills it. */
@@ -109,7 +107,8 @@ static bool any_ref(const struct emit *e)
 static void walk(struct emit *e, const struct step *s)
 {
 	static const enum arg_type types[] = { ARG_FD, ARG_MAP, ARG_REF };
-	int map = emit_first_of(s, ARG_MAP, false), ref = emit_first_of(s, ARG_REF, false);
+	int map = emit_first_of(s, ARG_MAP, false);
+	int ref = emit_first_of(s, ARG_REF, false);
 	uint64_t off = arg_of(s, "off", 0), len = arg_of(s, "len", 0);
 
 	if (map >= 0)
@@ -128,7 +127,11 @@ static void walk(struct emit *e, const struct step *s)
 		    !emit_is_slot(s->op->args[a].type))
 			continue;
 		emit_slot_of(e, s, a)->filled = true;
-		emit_slot_of(e, s, a)->map = (struct emit_map){ true, off, len };
+		/* The step may know better than its arguments tell. */
+		if (s->op->args[a].type != ARG_MAP ||
+		    e->map_said != (int)s->arg[a])
+			emit_slot_of(e, s, a)->map =
+				(struct emit_map){ true, off, len };
 	}
 }
 
@@ -182,7 +185,8 @@ static char *own_lines(struct emit *e, const struct step *s)
 
 	memset(e->empties, 0, sizeof(e->empties));
 	e->waits = op_is(s->op, "layout");
-	e->now_obstacle = e->now_free = false;
+	e->now_obstacle = e->now_free = e->now_held = e->now_open = false;
+	e->map_said = -1;
 	e->out = open_memstream(&text, &size);
 	if (s->op->c_uses)
 		emit_uses(e, s->op->c_uses);
@@ -256,7 +260,7 @@ void emit_step(struct emit *e, const struct step *s)
 	}
 	if (is_void(e, s))
 		return;
-	held = any_ref(e) || e->obstacle;
+	held = any_ref(e) || e->obstacle || e->gate;
 	guarded = guard_of(e, s, guard, sizeof(guard));
 	e->indent += guarded;
 	text = own_lines(e, s);
@@ -264,6 +268,9 @@ void emit_step(struct emit *e, const struct step *s)
 	/* The last use of a file's blocks matters where names go away. */
 	if (e->empties[ARG_FD] || e->empties[ARG_MAP])
 		e->waits = e->waits && e->names_go;
+	/* What is in flight ends when the gate is open. */
+	if (e->gate && e->empties[ARG_REF])
+		e->waits = true;
 	held = held && (e->waits || e->obstacle || how) && !e->now_free;
 	/* One statement speaks for itself. */
 	if (strchr(text, ';') != strrchr(text, ';'))
@@ -281,9 +288,20 @@ void emit_step(struct emit *e, const struct step *s)
 	if (braces)
 		emit_line(e, "}");
 	walk(e, s);
-	if (e->nr_lanes == 1)
+	if (e->nr_lanes == 1) {
 		e->obstacle = (e->obstacle || e->now_obstacle) && !e->now_free;
+		e->gate = (e->gate || e->now_held) && !e->now_open;
+	}
 	emit_check(e, s->nr);
+}
+
+void emit_obstacles(struct emit *e)
+{
+	for (size_t i = 0; i < e->p->n; i++) {
+		free(own_lines(e, &e->p->v[i]));
+		e->obstacle |= e->now_obstacle;
+		e->gate |= e->now_held;
+	}
 }
 
 void emit_looks(struct emit *e)
@@ -305,7 +323,7 @@ void emit_looks(struct emit *e)
 
 void emit_end(struct emit *e)
 {
-	for (unsigned int i = 0; i < e->nr_used && e->obstacle; i++)
+	for (unsigned int i = 0; i < e->nr_used && (e->obstacle || e->gate); i++)
 		if (e->used[i]->lets_go)
 			emit_line(e, "%s", e->used[i]->lets_go);
 	for (int i = 0; i < NR_SLOTS; i++)

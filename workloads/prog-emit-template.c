@@ -50,7 +50,7 @@ static uint64_t taken(struct emit *e, const struct step *s, unsigned int a)
 	    arg->type == ARG_LEN) {
 		const struct emit_map *m = &emit_slot_of(e, s, last)->map;
 
-		if (off <= m->len && v > m->len - off)
+		if (m->len && off <= m->len && v > m->len - off)
 			v = m->len - off;
 	}
 	return v;

@@ -57,6 +57,10 @@ static bool use_mark(struct emit *e, const char *word)
 		e->now_obstacle = true;
 	else if (strcmp(word, "-obstacle") == 0)
 		e->now_free = true;
+	else if (strcmp(word, "+gate") == 0)
+		e->now_held = true;
+	else if (strcmp(word, "-gate") == 0)
+		e->now_open = true;
 	else
 		return false;
 	return true;

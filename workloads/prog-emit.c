@@ -78,6 +78,7 @@ static void emit_lane(struct emit *e, int lane)
 static void emit_threads(struct emit *e)
 {
 	emit_uses(e, "<pthread.h>");
+	emit_obstacles(e);
 	fprintf(e->out, "/* All threads stand still between two waits for it. */\n"
 			"static pthread_barrier_t all;\n\n");
 	for (int i = 0; i < MAX_LANES; i++)
