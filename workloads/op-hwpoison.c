@@ -81,7 +81,7 @@ OP(
 	.name = "hwpoison",
 	.help = "poison on a page of the device, or what asks for it to be moved",
 	.groups = "hwpoison mm",
-	.weight = 4,
+	.weight = 12,
 	.flags = OP_ASKED | OP_OWNS_FS,
 	.args = { { "map", ARG_MAP }, { "off", ARG_OFF, .align = 4096 },
 		  { "how", ARG_WORD, hows } },

@@ -86,7 +86,7 @@ C_HELPER(
 	child_pauses,
 	.name = "child_pauses",
 	.uses = "TRY",
-	.text = "static $threadpid_t child;\n"
+	.text = "static $thread pid_t child;\n"
 		"\n"
 		"/* A child with the same mappings, to be looked at. */\n"
 		"static pid_t child_pauses(void)\n"
@@ -132,7 +132,8 @@ static void emit(struct emit *e, const struct step *s)
 			 "child_ends(child);",
 	};
 
-	emit_uses(e, "child_traced fill seen");
+	emit_uses(e, s->arg[HOW] == PEEK ? "child_traced seen" :
+					   "child_traced seen fill");
 	emit_c(e, s, c[s->arg[HOW]]);
 }
 

@@ -337,6 +337,19 @@ static void gen_init(struct gen *g, const struct gen_opts *o, struct prog *out)
 		gen_file_of_name(g, 0);
 }
 
+/* Whether something was asked for that wants a filesystem of its own. */
+static bool asks_for_fs(const struct gen_opts *o)
+{
+	size_t n;
+	const struct op *const *all = ops_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->flags & OP_ASKED && all[i]->flags & OP_OWNS_FS &&
+		    has_word(o->with, all[i]))
+			return true;
+	return false;
+}
+
 void gen_program(const struct gen_opts *o, struct prog *out)
 {
 	unsigned int steps, setup;
@@ -347,7 +360,7 @@ void gen_program(const struct gen_opts *o, struct prog *out)
 		 (unsigned long long)o->seed, o->index);
 	snprintf(out->fs, sizeof(out->fs), "%s", o->fs);
 	gen_init(&g, o, out);
-	out->alone = gen_chance(&g, 8);
+	out->alone = gen_chance(&g, asks_for_fs(o) ? 60 : 8);
 	if (o->threads > 1 && gen_chance(&g, 50))
 		out->threads = 2 + gen_below(&g, o->threads - 1);
 	if (out->threads > MAX_LANES)
