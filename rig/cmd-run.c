@@ -23,7 +23,7 @@ static const struct argp_option run_options[] = {
 	{ "mix", OPT_MIX, NULL, 0,
 	  "Generated programs in place of workloads, for some time", 2 },
 	{ "time", OPT_TIME, "TIME", 0,
-	  "How long, from when the kernel is there: 90s, 5m, 1h (5m)", 2 },
+	  "How long, from when the guest is up: 90s, 5m, 1h (5m)", 2 },
 	{ "threads", OPT_THREADS, "N", 0,
 	  "Programs have from 1 to N threads (4)", 2 },
 	{ "seed", OPT_SEED, "N", 0,

@@ -61,6 +61,9 @@ static int boot_and_work(struct run *r)
 		return EXIT_RIG_FAILED;
 	b.oracle.nr = r->boots;
 	err = boot_up(&b);
+	/* The first boot may take as long as it takes. */
+	if (r->o->seconds && !r->until)
+		r->until = now() + r->o->seconds;
 	while (!err) {
 		more = boot_is_full(&b) ? 0 : run_more(r);
 		if (more == 1)
@@ -87,8 +90,6 @@ int guest_work(struct run *r)
 {
 	int barren = 0, more;
 
-	if (r->o->seconds)
-		r->until = now() + r->o->seconds;
 	while ((more = run_more(r)) == 1) {
 		size_t before = r->next;
 		int err = boot_and_work(r);

@@ -70,7 +70,7 @@ struct run_opts {
 	struct json_object *mix;	/* what it makes, for run.json; or NULL,
 					 * the caller's */
 	double seconds;			/* that cases are begun for, from when
-					 * the kernel is there; 0: no limit */
+					 * the first guest is up; 0: no limit */
 	double boot_timeout;		/* seconds until the agent answers */
 	double timeout_mul;		/* multiplies every limit in the guest */
 	bool census;			/* read every struct page */
