@@ -539,6 +539,9 @@ static void what_shows_seldom_is_tried_often(void **state)
 
 	assert_non_null(strstr(c, " * Seen on Linux 6.1.0 in 3 of 20 runs.\n"));
 	free(c);
+	c = c_of(HEAD "0 gate\n0 gate how=open\n", NULL);
+	assert_non_null(strstr(c, " *   modprobe -a dm-mod brd\n"));
+	free(c);
 	shows(FILE_A MAP_A, seldom, 0, "Now look at dmesg.\n");
 	has(FILE_A, seldom, "rounds");
 	has_not(FILE_A, "{\"hits\":20,\"runs\":20}", "rounds");

@@ -152,6 +152,22 @@ static void put_report(struct emit *e, const char *text)
 	fprintf(e->out, " *\n");
 }
 
+/* Each once; where they are built in nothing is lost. */
+static void put_modules(struct emit *e)
+{
+	char line[300] = "";
+
+	for (size_t i = 0; i < e->p->n; i++) {
+		const char *m = e->p->v[i].op->modules;
+
+		if (m && !strstr(line, m) &&
+		    strlen(line) + strlen(m) + 2 < sizeof(line))
+			strcat(strcat(line, " "), m);
+	}
+	if (*line)
+		fprintf(e->out, " *   modprobe -a%s\n", line);
+}
+
 static void put_setup(struct emit *e)
 {
 	static const struct {
@@ -170,6 +186,7 @@ static void put_setup(struct emit *e)
 			put_wrapped(e, "   ", setups[i].lines);
 	if (strcmp(e->p->fs, "devdax") == 0)
 		dir = "/dev/dax0.0";
+	put_modules(e);
 	fprintf(e->out, " *   cc -O1 -o reproducer reproducer.c\n"
 			" *   ./reproducer %s\n%s *\n", dir,
 		e->f.has_detail ? "" : " *   dmesg\n");
