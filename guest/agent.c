@@ -203,6 +203,13 @@ static int kill_session(pid_t session, double seconds)
 	double until = mono() + seconds;
 	int left;
 
+	reap_strays();
+	/* Every process below us would become our child (we are a subreaper):
+	 * without any, none is left, and /proc need not be read to know it. */
+	if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD) {
+		sweep();
+		return 0;
+	}
 	do {
 		each_of(session, kill_one, NULL);
 		/* Gates and the like hold what would otherwise die. */
