@@ -175,7 +175,8 @@ static void start_lanes(unsigned int n)
  * A fault on a frozen filesystem has the lock of the process' mappings until it
  * thaws, which is for the watching thread to do: that must not need this lock,
  * for memory that it allocates or touches first, nor wait for a thread that
- * does while it allocates. What is needed is there before.
+ * does while it allocates. What is needed is there before; not more, as each
+ * page of it is a fault in each program.
  */
 static void have_memory(struct lane *watcher)
 {
@@ -184,9 +185,9 @@ static void have_memory(struct lane *watcher)
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, MiB(32));
 	mallopt(M_TRIM_THRESHOLD, MiB(256));
-	mallopt(M_TOP_PAD, MiB(8));
-	heap = malloc(MiB(8));
-	explicit_bzero(heap, MiB(8));
+	mallopt(M_TOP_PAD, MiB(1));
+	heap = malloc(MiB(1));
+	explicit_bzero(heap, MiB(1));
 	explicit_bzero(stack, sizeof(stack));
 	free(heap);
 	memset(watcher->buf, 0, KiB(256));
