@@ -200,10 +200,11 @@ void judge_by(struct judge *g, struct rate of, bool thorough)
 	/* One hit was there before: it can be seen at all. */
 	double rate = (of.hits + 0.5) / (of.runs + 1);
 
+	g->missed |= of.hits < of.runs;
 	if (g->fixed)
 		g->tries = g->fixed;
 	else if (of.hits == of.runs)
-		g->tries = 1;
+		g->tries = g->missed ? 2 : 1;
 	else
 		g->tries = rate_tries(thorough ? rate / 2 : rate);
 }

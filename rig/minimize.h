@@ -142,6 +142,7 @@ struct judge {
 	const struct runner *runner;
 	unsigned int tries;	/* runs without a hit that refute a candidate */
 	unsigned int fixed;	/* the user's own number of them, or 0 */
+	bool missed;		/* what was measured did, some time */
 	unsigned int rounds;	/* that one run has: candidates are run so many
 				 * times over, one of which has to hit */
 	char (*flying)[17];	/* what runs, by hash */
@@ -165,7 +166,8 @@ int judge_rate(struct judge *g, const char *text, unsigned int least,
 int judge_shows(struct judge *g, const char *text, unsigned int most);
 /* Set g->tries for candidates of something that hits at this rate: none that
  * keeps the rate, or, when @thorough, half of it, is missed with more than
- * RATE_MISS. Where it never missed, one miss refutes. */
+ * RATE_MISS. Where it never missed, one miss refutes; two where it does not any
+ * more. */
 void judge_by(struct judge *g, struct rate of, bool thorough);
 /* What the journal knows @text by, with as many rounds as a run has now. */
 void judge_hash(const struct judge *g, const char *text, char hash[17]);
