@@ -20,8 +20,13 @@ static const char *const hows[] = { "hard", "soft", NULL };
 static bool gen(struct gen *g, struct step *s)
 {
 	const struct gen_map *m = &g->map[s->arg[MAP]];
+	uint64_t size = g->file[m->file].size, in;
 
-	return m->writable && !m->private;
+	if (!m->writable || m->private || size <= m->off)
+		return false;
+	in = size - m->off < m->len ? size - m->off : m->len;
+	s->arg[OFF] = gen_below(g, (in + PAGE - 1) / PAGE) * PAGE;
+	return true;
 }
 
 /* The file's own pages, and those it shares. Said before it is so: the signal
