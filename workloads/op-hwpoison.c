@@ -85,7 +85,7 @@ static void emit(struct emit *e, const struct step *s)
 OP(
 	.name = "hwpoison",
 	.help = "poison on a page of the device, or what asks for it to be moved",
-	.groups = "hwpoison mm",
+	.groups = "hwpoison",
 	.weight = 12,
 	.flags = OP_ASKED | OP_OWNS_FS,
 	.args = { { "map", ARG_MAP }, { "off", ARG_OFF, .align = 4096 },
