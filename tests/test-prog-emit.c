@@ -373,6 +373,16 @@ static void sigbus(void **state)
 	      "r: fill(p, letter, len): Bus error\n");
 }
 
+/* What no step wrote can only come from blocks that were used before. */
+static void old_data(void **state)
+{
+	shows(FILE_A "0 truncate fd=0 size=0x4000\n",
+	      DATA("read(2)", 0, -1, 12288, 4096, 0, -1, 5), 0, "right\n");
+	has(FILE_A, DATA("read(2)", 0, -1, 0, 8, 2, -1, 4),
+	    "\tenter(dir);\n\n\tsoil();\n");
+	has_not(FILE_A, DATA("read(2)", 0, -1, 0, 8, 2, 3, 4), "soil");
+}
+
 static void what_comes_after_is_left_out(void **state)
 {
 	has_not(FILE_A "* quiet\n0 truncate fd=0 size=0\n",
@@ -461,6 +471,12 @@ static void stuck(void **state)
 	    "\twatchdog_off();\n");
 	shows(FILE_A "0 truncate fd=0 size=0\n", WAITING("spin", 4), 0,
 	      "right\n");
+	/* What hangs at the end. */
+	has(HELD, WAITING("stuck", 0),
+	    "\twatchdog(\"the end does not return, though nothing is held,\");\n"
+	    "\tdrop(&ref[0]);\n");
+	has(FILE_A, WAITING("lost", 5), "\tclose(fd0);\n\twatchdog_off();\n");
+	shows(FILE_A, WAITING("stuck", 0), 0, "right\n");
 	/* While something is held it may not return at all, but has to sleep. */
 	has(HELD "0 truncate fd=0 size=0\n", WAITING("spin", 6),
 	    "\tlet_go_after(3000);\n"
@@ -648,6 +664,7 @@ int main(void)
 		cmocka_unit_test(data_of_another_place),
 		cmocka_unit_test(other_views),
 		cmocka_unit_test(sigbus),
+		cmocka_unit_test(old_data),
 		cmocka_unit_test(what_comes_after_is_left_out),
 		cmocka_unit_test(early),
 		cmocka_unit_test(what_is_held_is_let_go),

@@ -88,7 +88,10 @@ void emit_finding_init(struct emit *e, struct json_object *finding);
 void emit_head(struct emit *e);
 /* What is looked at when step @nr has been done. */
 void emit_check(struct emit *e, unsigned int nr);
-/* The finding is about how the step waits: "early", "stuck", "spin", or NULL. */
+/* The finding is of data that no step of the program wrote. */
+bool emit_wants_old_data(const struct emit *e);
+/* The finding is about how the step waits: "early", "stuck", "spin", "lost", or
+ * NULL. */
 const char *emit_how_waits(const struct emit *e, unsigned int nr);
 
 /* --- prog-emit-uses.c ------------------------------------------------------------- */

@@ -234,6 +234,8 @@ static void tell_data(const struct looked *k, size_t i, struct found f)
 	put_num(d, "off", at);
 	put_num(d, "len", len);
 	put_num(d, "want_step", w.origin == IS_ZERO ? 0 : w.step);
+	/* Where the step wrote it: data may have moved since. */
+	put_num(d, "want_off", w.origin == IS_ZERO ? at : w.off + at % 8);
 	put_num(d, "last_step", last);
 	put_num(d, "got_step", f.origin == IS_ZERO ? 0 :
 		f.origin == IS_SAME || f.origin == IS_MOVED ||
@@ -395,6 +397,7 @@ void check_count(struct lane *l, struct span *sp, uint64_t off, uint64_t want,
 		put_str(d, "view", "count");
 		put_num(d, "off", off);
 		put_num(d, "len", want);
+		put_num(d, "count", have);
 		put_num(d, "step", l->step ? l->step->nr : ex->prog->n + 1);
 		finding("data", key, title, title, d);
 	}

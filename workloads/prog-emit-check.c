@@ -10,7 +10,8 @@ const char *emit_how_waits(const struct emit *e, unsigned int nr)
 	if (!f->what || f->step != (int)nr)
 		return NULL;
 	return strcmp(f->what, "early") == 0 || strcmp(f->what, "spin") == 0 ||
-	       strcmp(f->what, "stuck") == 0 ? f->what : NULL;
+	       strcmp(f->what, "stuck") == 0 || strcmp(f->what, "lost") == 0 ?
+		       f->what : NULL;
 }
 
 /* The step @nr, or NULL for the end. */
@@ -30,6 +31,11 @@ static bool looks_anew(const struct emit *e)
 static bool is_view(const struct emit *e, const char *what)
 {
 	return e->f.view && strcmp(e->f.view, what) == 0;
+}
+
+bool emit_wants_old_data(const struct emit *e)
+{
+	return e->f.has_want && e->f.got < 0;
 }
 
 /* "a", for messages. */
@@ -221,7 +227,14 @@ static void emit_the_check(struct emit *e)
 
 void emit_check(struct emit *e, unsigned int nr)
 {
-	if (!e->f.view || e->f.step != (int)nr)
+	const struct emit_finding *f = &e->f;
+
+	if (f->step != (int)nr)
+		return;
+	if (f->what && strcmp(f->what, "longterm") == 0)
+		emit_bug_if(e, "ret != -1",
+			    "pages of a file can be pinned for long");
+	if (!f->view)
 		return;
 	fputc('\n', e->out);
 	emit_the_check(e);

@@ -70,6 +70,9 @@ void emit_finding_init(struct emit *e, struct json_object *finding)
 	f->fd = slot_in(d, "fd");
 	f->map = slot_in(d, "map");
 	f->step = step_in(e, d, "step");
+	/* What hangs at the end has no step. */
+	if (f->what && f->step <= 0)
+		f->step = e->p->n + 1;
 	f->has_want = json_object_object_get_ex(d, "want_step", NULL);
 	f->want = step_in(e, d, "want_step");
 	f->got = step_in(e, d, "got_step");

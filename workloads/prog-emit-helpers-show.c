@@ -70,6 +70,26 @@ C_HELPER(
 );
 
 C_HELPER(
+	soil,
+	.name = "soil",
+	.uses = "TRY",
+	.text = "/* Free blocks have old data in them, as those of a used disk have. */\n"
+		"static void soil(void)\n"
+		"{\n"
+		"\tstatic char old[1 << 20];\n"
+		"\tint fd = open(\"old\", O_RDWR | O_CREAT, 0600);\n"
+		"\n"
+		"\tmemset(old, '#', sizeof(old));\n"
+		"\tfor (int mb = 0; mb < 64; mb++)\n"
+		"\t\tTRY(write(fd, old, sizeof(old)));\n"
+		"\tTRY(fsync(fd));\n"
+		"\tclose(fd);\n"
+		"\tunlink(\"old\");\n"
+		"\tsync();\n"
+		"}\n",
+);
+
+C_HELPER(
 	bug,
 	.name = "bug",
 	.text = "static int bug;\n",

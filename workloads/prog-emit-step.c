@@ -205,16 +205,22 @@ static bool is_how(const char *how, const char *what)
 	return how && strcmp(how, what) == 0;
 }
 
+static bool never_ends(const char *how, bool held)
+{
+	return is_how(how, "stuck") || is_how(how, "lost") ||
+	       (is_how(how, "spin") && !held);
+}
+
 /* One that spins while something is held is told by its CPU time; what never
  * comes back, by a watchdog. */
-static void begin_waiting(struct emit *e, const struct step *s, const char *how,
+static void begin_waiting(struct emit *e, const char *name, const char *how,
 			  bool held)
 {
 	bool spins = is_how(how, "spin");
 
-	if (is_how(how, "stuck") || (spins && !held)) {
+	if (never_ends(how, held)) {
 		emit_uses(e, "watchdog");
-		emit_line(e, "watchdog(\"%s %s\");", s->op->name, spins ?
+		emit_line(e, "watchdog(\"%s %s\");", name, spins ?
 			  "burns CPU time and does not come back" :
 			  "does not return, though nothing is held,");
 	}
@@ -228,20 +234,18 @@ static void begin_waiting(struct emit *e, const struct step *s, const char *how,
 	}
 }
 
-static void end_waiting(struct emit *e, const struct step *s, const char *how,
+static void end_waiting(struct emit *e, const char *name, const char *how,
 			bool held)
 {
-	bool spins = is_how(how, "spin");
-
 	if (held && is_how(how, "early")) {
 		emit_uses(e, "must_have_waited");
-		emit_line(e, "must_have_waited(\"%s\");", s->op->name);
+		emit_line(e, "must_have_waited(\"%s\");", name);
 	} else if (held) {
 		emit_line(e, "let_go_done();");
 	}
-	if (spins && held)
-		emit_line(e, "must_have_slept(\"%s\", cpu);", s->op->name);
-	if (is_how(how, "stuck") || (spins && !held))
+	if (is_how(how, "spin") && held)
+		emit_line(e, "must_have_slept(\"%s\", cpu);", name);
+	if (never_ends(how, held))
 		emit_line(e, "watchdog_off();");
 }
 
@@ -280,9 +284,9 @@ void emit_step(struct emit *e, const struct step *s)
 	if (guarded)
 		emit_line(e, "%s%s", guard, braces ? " {" : "");
 	e->indent += guarded;
-	begin_waiting(e, s, how, held);
+	begin_waiting(e, s->op->name, how, held);
 	fputs(text, e->out);
-	end_waiting(e, s, how, held);
+	end_waiting(e, s->op->name, how, held);
 	free(text);
 	e->indent -= guarded;
 	if (braces)
@@ -323,6 +327,9 @@ void emit_looks(struct emit *e)
 
 void emit_end(struct emit *e)
 {
+	const char *how = emit_how_waits(e, e->p->n + 1);
+
+	begin_waiting(e, "the end", how, false);
 	for (unsigned int i = 0; i < e->nr_used && (e->obstacle || e->gate); i++)
 		if (e->used[i]->lets_go)
 			emit_line(e, "%s", e->used[i]->lets_go);
@@ -344,4 +351,5 @@ void emit_end(struct emit *e)
 	for (int i = 0; i < NR_SLOTS && !e->rounds; i++)
 		if (may_be_filled(e, &e->slots[ARG_FD][i]))
 			emit_line(e, "close(fd%d);", i);
+	end_waiting(e, "the end", how, false);
 }

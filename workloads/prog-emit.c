@@ -40,6 +40,15 @@ static int first_lane(const struct emit *e)
 	return i;
 }
 
+/* Data of no step of this program was on the device before it. */
+static void emit_soil(struct emit *e)
+{
+	if (!emit_wants_old_data(e) || strcmp(e->p->fs, "devdax") == 0)
+		return;
+	emit_uses(e, "soil");
+	emit_line(e, "soil();");
+}
+
 /* --- threads -------------------------------------------------------------------- */
 
 static void emit_barrier(struct emit *e)
@@ -89,6 +98,7 @@ static void emit_threads(struct emit *e)
 static void emit_start(struct emit *e)
 {
 	emit_line(e, "pthread_t t[%u];\n", e->nr_lanes);
+	emit_soil(e);
 	emit_line(e, "pthread_barrier_init(&all, NULL, %u);", e->nr_lanes);
 	for (int i = 0, n = 0; i < MAX_LANES; i++)
 		if (e->lanes[i])
@@ -132,6 +142,7 @@ static void emit_line_of_steps(struct emit *e)
 {
 	size_t n = e->p->n;
 
+	emit_soil(e);
 	if (e->f.has_detail && e->f.step > 0 && (size_t)e->f.step < n)
 		n = e->f.step;
 	for (size_t i = 0; i < n; i++)
