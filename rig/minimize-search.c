@@ -110,15 +110,8 @@ static int cut_steps(struct search *s, struct ptext *p)
 {
 	int err = 0;
 
-	for (size_t size = (p->n + 1) / 2; size && !err; size /= 2) {
-		size_t before;
-
-		/* The last round goes on until no single step can go. */
-		do {
-			before = p->n;
-			err = cut_ranges(s, p, size);
-		} while (!err && size == 1 && p->n < before);
-	}
+	for (size_t size = (p->n + 1) / 2; size && !err; size /= 2)
+		err = cut_ranges(s, p, size);
 	return err;
 }
 

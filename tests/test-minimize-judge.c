@@ -219,6 +219,22 @@ static void the_first_that_hits_wins(void **state)
 	}
 }
 
+/* Whichever run ends first. */
+static void order_decides_not_time(void **state)
+{
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct court c;
+
+		court_open(&c, 0.5, seed, 4);
+		c.judge.tries = 20;
+		assert_int_equal(judge_first(&c.judge,
+					     (char *[]){ a, b, bb }, 3), 1);
+		assert_int_equal(judge_first(&c.judge, (char *[]){ bb, b }, 2),
+				 0);
+		court_close(&c);
+	}
+}
+
 static void a_miss_takes_all_its_tries(void **state)
 {
 	struct court c;
@@ -246,6 +262,20 @@ static void a_rate_is_measured_after_the_hit(void **state)
 	assert_int_equal(c.sim.runs, 10);
 	judge_by(&c.judge, r, true);
 	assert_int_equal(c.judge.tries, 1);
+	court_close(&c);
+
+	/* Neither the misses before it nor the hit itself. */
+	court_open(&c, 1, 3, 1);
+	for (int i = 0; i < 6; i++) {
+		char hash[17];
+
+		judge_hash(&c.judge, b, hash);
+		assert_int_equal(journal_add(&c.journal, hash, i >= 3, 1), 0);
+	}
+	assert_int_equal(judge_rate(&c.judge, b, 2, &r), 0);
+	assert_int_equal(r.runs, 2);
+	assert_int_equal(r.hits, 2);
+	assert_int_equal(c.sim.runs, 0);
 	court_close(&c);
 
 	court_open(&c, 0.3, 5, 1);
@@ -322,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_leaves_no_half_line),
 		cmocka_unit_test(anothers_journal_is_not_taken),
 		cmocka_unit_test(the_first_that_hits_wins),
+		cmocka_unit_test(order_decides_not_time),
 		cmocka_unit_test(a_miss_takes_all_its_tries),
 		cmocka_unit_test(a_rate_is_measured_after_the_hit),
 		cmocka_unit_test(rounds_make_a_run_of_their_own),
