@@ -267,10 +267,12 @@ bool ptext_number(const struct ptext *p, size_t i, size_t nth, uint64_t *value,
 	size_t len;
 	const char *at = find_number(p->v[i].what, nth, &len, count);
 
+	if (!at)
+		return false;
 	/* What is no number stays as it is: 0 cannot be made smaller. */
-	*value = at && isdigit((unsigned char)*at) ? strtoull(at, NULL, 0) : 0;
+	*value = isdigit((unsigned char)*at) ? strtoull(at, NULL, 0) : 0;
 	*count |= *value < MIN_BYTES;
-	return at;
+	return true;
 }
 
 void ptext_set_number(struct ptext *p, size_t i, size_t nth, uint64_t value)
