@@ -230,6 +230,8 @@ static struct json_object *rate_json(struct rate r)
 	rate_bounds(r, &low, &high);
 	json_object_object_add(o, "runs", json_object_new_int(r.runs));
 	json_object_object_add(o, "hits", json_object_new_int(r.hits));
+	json_object_object_add(o, "rounds",
+			       json_object_new_int(r.rounds ? r.rounds : 1));
 	json_object_object_add(o, "low", json_object_new_double(low));
 	json_object_object_add(o, "high", json_object_new_double(high));
 	return o;
@@ -258,8 +260,6 @@ static void tell_json(const struct minimize *m)
 					ptext_threads(&m->best, NULL)));
 	json_object_object_add(o, "complete",
 			       json_object_new_boolean(!m->out_of_time));
-	json_object_object_add(o, "rounds",
-			       json_object_new_int(m->judge.rounds));
 	json_object_object_add(o, "rate_before", rate_json(m->original));
 	json_object_object_add(o, "rate", rate_json(m->minimal));
 	json_object_object_add(o, "runs",
@@ -276,16 +276,15 @@ static void tell_json(const struct minimize *m)
 	json_object_put(o);
 }
 
-static void tell_rate(const struct minimize *m, const char *what,
-		      size_t steps, struct rate r)
+static void tell_rate(const char *what, size_t steps, struct rate r)
 {
-	_free_ char *rounds = minimize_rounds(m);
+	_free_ char *rounds = minimize_rounds(r);
 	double low, high;
 
 	rate_bounds(r, &low, &high);
-	printf("%s: %zu step%s, shows it in %u of %u runs%s%s: %.0f to %.0f %% (95 %%, Clopper-Pearson)\n",
+	printf("%s: %zu step%s, shows it in %u of %u runs%s: %.0f to %.0f %% (95 %%, Clopper-Pearson)\n",
 	       what, steps, steps == 1 ? "" : "s", r.hits, r.runs,
-	       *rounds ? " of " : "", rounds, low * 100, high * 100);
+	       rounds, low * 100, high * 100);
 }
 
 static void tell(const struct minimize *m)
@@ -293,8 +292,8 @@ static void tell(const struct minimize *m)
 	_free_ char *text = ptext_print(&m->best), *shown = shown_text(m);
 
 	printf("finding %u: %s\n", m->nr, m->f->title);
-	tell_rate(m, m->from->name, m->steps, m->original);
-	tell_rate(m, m->out_of_time ? "shortest when the time was up" : "minimal",
+	tell_rate(m->from->name, m->steps, m->original);
+	tell_rate(m->out_of_time ? "shortest when the time was up" : "minimal",
 		  m->best.n, m->minimal);
 	printf("\n%s\n%u runs in all\nprogram: %s/minimal.prog\n"
 	       "reproducer: %s/reproducer.c: %s\n", text, m->journal.all.runs,

@@ -12,6 +12,8 @@
  * runs it has to be. */
 #define RATE_HITS 5
 #define RATE_RUNS 100
+/* So many times as many rounds are the next to try. */
+#define MORE_ROUNDS 3
 
 /* --- runs ------------------------------------------------------------------- */
 
@@ -145,7 +147,7 @@ static bool rate_of(const struct judge *g, const char *hash,
 	size_t n, i = 0;
 	const bool *hit = journal_get(g->journal, hash, &n);
 
-	*out = (struct rate){};
+	*out = (struct rate){ .rounds = g->rounds };
 	while (i < n && !hit[i])
 		i++;
 	while (++i < n && !is_known(*out, least)) {
@@ -193,6 +195,26 @@ int judge_shows(struct judge *g, const char *text, unsigned int most)
 			err = await_one(g);
 	}
 	return err;
+}
+
+int judge_settle(struct judge *g, const char *text, unsigned int least,
+		 struct rate *out)
+{
+	int ret = judge_rate(g, text, least, out);
+
+	while (!ret && out->hits * 2 < out->runs &&
+	       g->rounds * MORE_ROUNDS <= g->max_rounds) {
+		g->rounds *= MORE_ROUNDS;
+		ret = judge_shows(g, text, RATE_RUNS);
+		if (ret > 0)
+			ret = judge_rate(g, text, least, out);
+		else
+			break;
+	}
+	/* It does not show in many rounds, though it does in few. */
+	if (!ret && out->rounds != g->rounds)
+		g->rounds = out->rounds;
+	return ret < 0 ? ret : 0;
 }
 
 void judge_by(struct judge *g, struct rate of, bool thorough)

@@ -357,7 +357,7 @@ static int measure(struct search *s, const struct ptext *p, bool thorough)
 {
 	_free_ char *text = ptext_print(p);
 	unsigned int least = !s->passes ? RATE_FIRST : thorough ? 6 : 3;
-	int err = judge_rate(s->judge, text, least, &s->rate);
+	int err = judge_settle(s->judge, text, least, &s->rate);
 
 	judge_by(s->judge, s->rate, thorough);
 	return err;

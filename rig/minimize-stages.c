@@ -114,7 +114,8 @@ int minimize_begin(struct minimize *m)
 	m->runner = (struct runner){ m->vm_runner.jobs, start_run, wait_run, m };
 	m->judge = (struct judge){ .journal = &m->journal,
 				   .runner = &m->runner, .tries = m->tries,
-				   .fixed = m->tries, .rounds = 1 };
+				   .fixed = m->tries, .rounds = 1,
+				   .max_rounds = m->all.alone ? 1 : 36 };
 	return 0;
 }
 
@@ -207,7 +208,7 @@ static int try_rounds(struct minimize *m, unsigned int rounds)
  */
 static int choose_rounds(struct minimize *m)
 {
-	static const unsigned int rounds[] = { 4, 12, 50 };
+	static const unsigned int rounds[] = { 4, 12, 36 };
 	int ret = 0;
 
 	/* Programs that take their filesystem away have no other round. */
@@ -218,7 +219,8 @@ static int choose_rounds(struct minimize *m)
 		ret = try_rounds(m, rounds[i]);
 	if (ret)
 		return ret;
-	m->judge.rounds = 1;
+	/* They do not help. */
+	m->judge.rounds = m->judge.max_rounds = 1;
 	return m->from != NULL;
 }
 
@@ -255,10 +257,9 @@ int minimize_reproduce(struct minimize *m)
 	return EXIT_FINDINGS;
 }
 
-char *minimize_rounds(const struct minimize *m)
+char *minimize_rounds(struct rate r)
 {
-	return m->judge.rounds > 1 ? xstrfmt("%u rounds", m->judge.rounds) :
-				     xstrdup("");
+	return r.rounds > 1 ? xstrfmt(" of %u rounds", r.rounds) : xstrdup("");
 }
 
 static int save(const struct minimize *m, const char *name)
@@ -280,12 +281,12 @@ static int is_better(void *arg, const struct ptext *p)
 
 int minimize_search(struct minimize *m)
 {
-	_free_ char *rounds = minimize_rounds(m);
+	_free_ char *rounds = minimize_rounds(m->original);
 	int err = 0;
 
-	note("%s: %zu steps, shows finding %u in %u of %u runs%s%s",
+	note("%s: %zu steps, shows finding %u in %u of %u runs%s",
 	     m->from->name, m->steps, m->nr, m->original.hits,
-	     m->original.runs, *rounds ? " of " : "", rounds);
+	     m->original.runs, rounds);
 	judge_by(&m->judge, m->original, false);
 	if (m->judge.tries >= MANY_TRIES)
 		note("that a candidate does not takes %u runs, %.0f s: --max-time ends it earlier",
@@ -341,7 +342,8 @@ static struct json_object *c_finding(const struct minimize *m)
 		json_object_object_add(o, "title",
 				       json_object_new_string(m->f->title));
 	}
-	json_object_object_add(o, "runs", json_object_new_int(m->minimal.runs * m->judge.rounds));
+	json_object_object_add(o, "runs", json_object_new_int(m->minimal.runs *
+					       m->minimal.rounds));
 	json_object_object_add(o, "hits", json_object_new_int(m->minimal.hits));
 	if (json_object_object_get_ex(m->d.info, "release", &release))
 		json_object_object_add(o, "kernel", json_object_get(release));

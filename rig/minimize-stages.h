@@ -63,8 +63,8 @@ int minimize_search(struct minimize *m);
 int minimize_measure(struct minimize *m);
 /* reproducer.c, and whether it shows it. */
 int minimize_c(struct minimize *m);
-/* "45 rounds" that a run has; "" if it is one. The caller's. */
-char *minimize_rounds(const struct minimize *m);
+/* " of 12 rounds", of runs that have so many; "" of one. The caller's. */
+char *minimize_rounds(struct rate r);
 void minimize_free(struct minimize *m);
 
 #endif

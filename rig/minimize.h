@@ -74,6 +74,7 @@ void ptext_set_number(struct ptext *p, size_t i, size_t nth, uint64_t value);
 
 struct rate {
 	unsigned int runs, hits;
+	unsigned int rounds;	/* that each run had; 0 is 1 */
 };
 /* The 95 % confidence interval of Clopper and Pearson. */
 void rate_bounds(struct rate r, double *low, double *high);
@@ -145,6 +146,7 @@ struct judge {
 	bool missed;		/* what was measured did, some time */
 	unsigned int rounds;	/* that one run has: candidates are run so many
 				 * times over, one of which has to hit */
+	unsigned int max_rounds;/* that it may have: 0 is 1 */
 	char (*flying)[17];	/* what runs, by hash */
 	size_t nr_flying;
 };
@@ -162,6 +164,10 @@ ssize_t judge_first(struct judge *g, char *const *texts, size_t n);
 int judge_rate(struct judge *g, const char *text, unsigned int least,
 	       struct rate *out);
 #define RATE_FIRST 8	/* @least for the original */
+/* The same, with more rounds a run from now on when less than half of all runs
+ * hit. */
+int judge_settle(struct judge *g, const char *text, unsigned int least,
+		 struct rate *out);
 /* Run @text until it hits, for @most runs: 1, 0 when it did not, or -errno. */
 int judge_shows(struct judge *g, const char *text, unsigned int most);
 /* Set g->tries for candidates of something that hits at this rate: none that

@@ -312,6 +312,31 @@ static void rounds_make_a_run_of_their_own(void **state)
 	court_close(&c);
 }
 
+static void what_shows_seldom_gets_rounds(void **state)
+{
+	struct rate r;
+	struct court c;
+
+	court_open(&c, 0.05, 5, 1);
+	c.judge.rounds = 1;
+	c.judge.max_rounds = 36;
+	assert_int_equal(judge_shows(&c.judge, b, 100), 1);
+	assert_int_equal(judge_settle(&c.judge, b, 4, &r), 0);
+	/* 0.37 of runs of 9, 0.75 of runs of 27. */
+	assert_int_equal(c.judge.rounds, 27);
+	assert_int_equal(r.rounds, 27);
+	assert_true(r.hits * 2 >= r.runs);
+	court_close(&c);
+
+	court_open(&c, 0.05, 5, 1);
+	c.judge.rounds = 1;
+	assert_int_equal(judge_shows(&c.judge, b, 100), 1);
+	assert_int_equal(judge_settle(&c.judge, b, 4, &r), 0);
+	assert_int_equal(c.judge.rounds, 1);
+	assert_true(r.hits * 4 < r.runs);
+	court_close(&c);
+}
+
 static void an_interrupt_goes_up(void **state)
 {
 	struct court c;
@@ -356,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_miss_takes_all_its_tries),
 		cmocka_unit_test(a_rate_is_measured_after_the_hit),
 		cmocka_unit_test(rounds_make_a_run_of_their_own),
+		cmocka_unit_test(what_shows_seldom_gets_rounds),
 		cmocka_unit_test(an_interrupt_goes_up),
 	};
 
