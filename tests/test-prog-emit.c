@@ -449,7 +449,7 @@ static void obstacles(void **state)
 	/* It is undone at the end, and by other threads' steps. */
 	has(FILE_A "0 freeze\n", NULL, "\tfreeze();\n\tthaw();\n");
 	has(FILE_A "* quiet\n1 freeze\n0 pread fd=0 off=0 len=1\n", NULL,
-	    "\tlet_go_after(300);\n\tget(fd0, 0, 1);\n");
+	    "\tjoin_all(t, 2, 300);\n\tthaw();\n");
 }
 
 static void mappings_that_change(void **state)
@@ -525,6 +525,26 @@ static void threads(void **state)
 		   "1 pwrite fd=0 off=0x1000 len=0x2000\n",
 	      DATA("read(2)", 0, -1, 4096, 4096, 3, 4, 5), 1,
 	      "BUG: a+0x1000 holds 'D'");
+}
+
+static void threads_wait(void **state)
+{
+	const char *p = HELD "* quiet\n"
+			     "0 truncate fd=0 size=0\n"
+			     "1 pread fd=0 off=0 len=1\n";
+
+	shows(p, WAITING("early", 7), 1,
+	      "BUG: truncate returned while the page was still held\n");
+	shows(HELD "0 release ref=0\n* quiet\n"
+		   "0 truncate fd=0 size=0\n"
+		   "1 pread fd=0 off=0 len=1\n", WAITING("early", 8), 0,
+	      "right\n");
+	has(p, WAITING("spin", 7), "\tjoin_all(t, 2, 3000);\n");
+	/* What another thread unmapped or closed is not used any more. */
+	has(HELD "* quiet\n0 munmap map=0\n1 close fd=0\n", NULL,
+	    "\tTRY(munmap(map0, 0x2000));\n\tmap0 = NULL;\n");
+	has(HELD "* quiet\n0 munmap map=0\n1 close fd=0\n", NULL,
+	    "\tTRY(close(fd0));\n\tfd0 = -1;\n");
 }
 
 static void one_thread_needs_none(void **state)
@@ -672,6 +692,7 @@ int main(void)
 		cmocka_unit_test(mappings_that_change),
 		cmocka_unit_test(stuck),
 		cmocka_unit_test(threads),
+		cmocka_unit_test(threads_wait),
 		cmocka_unit_test(one_thread_needs_none),
 		cmocka_unit_test(races_are_no_bugs),
 		cmocka_unit_test(what_shows_seldom_is_tried_often),

@@ -33,6 +33,7 @@ struct emit {
 	struct emit_finding f;
 	bool lanes[MAX_LANES];	/* threads that have steps */
 	unsigned int nr_lanes;
+	bool lets_go;		/* who joins the threads does */
 	bool rounds;		/* tried again and again, each in a child */
 	FILE *out;		/* the lines go there */
 	unsigned int indent;
@@ -61,8 +62,8 @@ struct emit {
 
 /* Count what fills slots; before the first step. */
 void emit_slots_init(struct emit *e);
-/* With threads, what one does to hold others up may be met by any step. */
-void emit_obstacles(struct emit *e);
+/* Whether threads may be held up by what others do. */
+bool emit_any_obstacle(struct emit *e);
 bool emit_is_slot(enum arg_type t);
 /* The slot that argument number @arg of the step names. */
 struct emit_slot *emit_slot_of(struct emit *e, const struct step *s,

@@ -3,15 +3,22 @@
 #include "emit.h"
 
 C_HELPER(
+	is_held,
+	.name = "is_held",
+	.uses = "ref",
+	.text = "static int is_held(void)\n"
+		"{\n"
+		"\treturn $held;\n"
+		"}\n",
+);
+
+C_HELPER(
 	must_have_waited,
 	.name = "must_have_waited",
-	.uses = "TRY let_go_after bug",
+	.uses = "TRY is_held bug",
 	.text = "static void must_have_waited(const char *call)\n"
 		"{\n"
-		"\tlong r = ret;\n"
-		"\n"
-		"\tlet_go_done();\n"
-		"\tif (r != -1 && waiting.held && !waiting.late)\n"
+		"\tif (ret != -1 && is_held())\n"
 		"\t\tbug = printf(\"BUG: %s returned while the page was still held\\n\",\n"
 		"\t\t\t     call);\n"
 		"}\n",

@@ -262,42 +262,65 @@ C_HELPER(
 );
 
 C_HELPER(
+	let_go_all,
+	.name = "let_go_all",
+	.text = "static void let_go_all(void)\n"
+		"{\n"
+		"$letgo"
+		"}\n",
+);
+
+C_HELPER(
 	let_go,
 	.name = "let_go_after",
-	.uses = "<pthread.h>",
-	.text = "static $thread struct waiting {\n"
-		"\tpthread_t thread;\n"
-		"\tint ms;\n"
-		"\tint held;\n"
-		"\tvolatile int over, late;\n"
-		"} waiting;\n"
+	.uses = "let_go_all <pthread.h>",
+	.text = "static pthread_t waiter;\n"
+		"static volatile int over;\n"
 		"\n"
-		"static void *let_go(void *arg)\n"
+		"static void *let_go(void *ms)\n"
 		"{\n"
-		"\tstruct waiting *w = arg;\n"
-		"\n"
-		"\tfor (int ms = 0; ms < w->ms && !w->over; ms += 10)\n"
+		"\tfor (long left = (long)ms; left > 0 && !over; left -= 10)\n"
 		"\t\tusleep(10000);\n"
-		"\tif (w->over)\n"
-		"\t\treturn NULL;\n"
-		"\tw->late = 1;\n"
-		"$letgo"
+		"\tif (!over)\n"
+		"\t\tlet_go_all();\n"
 		"\treturn NULL;\n"
 		"}\n"
 		"\n"
 		"/* The next call may have to wait for what is held. If it does, another thread\n"
 		" * lets all of it go after @ms, so that the call can end. */\n"
-		"static void let_go_after(int ms)\n"
+		"static void let_go_after(long ms)\n"
 		"{\n"
-		"\twaiting = (struct waiting){ .ms = ms };\n"
-		"$held"
-		"\tpthread_create(&waiting.thread, NULL, let_go, &waiting);\n"
+		"\tover = 0;\n"
+		"\tpthread_create(&waiter, NULL, let_go, (void *)ms);\n"
 		"}\n"
 		"\n"
 		"static void let_go_done(void)\n"
 		"{\n"
-		"\twaiting.over = 1;\n"
-		"\tpthread_join(waiting.thread, NULL);\n"
+		"\tover = 1;\n"
+		"\tpthread_join(waiter, NULL);\n"
+		"}\n",
+);
+
+C_HELPER(
+	join_all,
+	.name = "join_all",
+	.uses = "let_go_all <pthread.h>",
+	.text = "/* Until all have ended. Somebody may wait for what is held: every @ms all of it\n"
+		" * is let go. */\n"
+		"static void join_all(pthread_t *t, int n, int ms)\n"
+		"{\n"
+		"\tint waited = 0;\n"
+		"\n"
+		"\twhile (n) {\n"
+		"\t\tif (!pthread_tryjoin_np(t[n - 1], NULL)) {\n"
+		"\t\t\tn--;\n"
+		"\t\t\tcontinue;\n"
+		"\t\t}\n"
+		"\t\tusleep(10000);\n"
+		"\t\twaited += 10;\n"
+		"\t\tif (waited % ms == 0)\n"
+		"\t\t\tlet_go_all();\n"
+		"\t}\n"
 		"}\n",
 );
 

@@ -228,20 +228,29 @@ static void begin_waiting(struct emit *e, const char *name, const char *how,
 		emit_uses(e, "must_have_slept");
 		emit_line(e, "double cpu = cpu_time();\n");
 	}
-	if (held) {
+	if (!held)
+		return;
+	/* With threads, whoever joins them lets go. */
+	if (e->nr_lanes == 1) {
 		emit_uses(e, any_ref(e) ? "let_go_after drop" : "let_go_after");
 		emit_line(e, "let_go_after(%d);", spins ? 3000 : 300);
+	} else if (is_how(how, "early")) {
+		emit_uses(e, "is_held");
+		emit_line(e, "int held = is_held();\n");
 	}
 }
 
 static void end_waiting(struct emit *e, const char *name, const char *how,
 			bool held)
 {
+	if (held && e->nr_lanes == 1)
+		emit_line(e, "let_go_done();");
 	if (held && is_how(how, "early")) {
 		emit_uses(e, "must_have_waited");
-		emit_line(e, "must_have_waited(\"%s\");", name);
-	} else if (held) {
-		emit_line(e, "let_go_done();");
+		if (e->nr_lanes > 1)
+			emit_line(e, "if (held)");
+		emit_line(e, "%smust_have_waited(\"%s\");",
+			  e->nr_lanes > 1 ? "\t" : "", name);
 	}
 	if (is_how(how, "spin") && held)
 		emit_line(e, "must_have_slept(\"%s\", cpu);", name);
@@ -279,7 +288,7 @@ void emit_step(struct emit *e, const struct step *s)
 	/* One statement speaks for itself. */
 	if (strchr(text, ';') != strrchr(text, ';'))
 		emit_line(e, "/* %s */", step_print(s, line, sizeof(line)));
-	braces = guarded && (held || how ||
+	braces = guarded && ((held && e->nr_lanes == 1) || how ||
 			     strchr(text, '\n') != strrchr(text, '\n'));
 	if (guarded)
 		emit_line(e, "%s%s", guard, braces ? " {" : "");
@@ -299,13 +308,14 @@ void emit_step(struct emit *e, const struct step *s)
 	emit_check(e, s->nr);
 }
 
-void emit_obstacles(struct emit *e)
+bool emit_any_obstacle(struct emit *e)
 {
 	for (size_t i = 0; i < e->p->n; i++) {
 		free(own_lines(e, &e->p->v[i]));
 		e->obstacle |= e->now_obstacle;
 		e->gate |= e->now_held;
 	}
+	return e->obstacle || e->gate || any_ref(e);
 }
 
 void emit_looks(struct emit *e)

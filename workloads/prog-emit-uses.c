@@ -130,12 +130,15 @@ static void put_letgo(const struct emit *e, FILE *out)
 			fprintf(out, "\tdrop(&ref[%u]);\n", i);
 }
 
+/* Whether anything is held, as an expression. */
 static void put_held(const struct emit *e, FILE *out)
 {
-	for (unsigned int i = 0; i < NR_SLOTS && emit_is_used(e, "ref"); i++)
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		if (e->slots[ARG_REF][i].fills)
-			fprintf(out, "\twaiting.held |= ref[%u].drop != NULL;\n",
-				i);
+			fprintf(out, "%sref[%u].drop", n++ ? " || " : "", i);
+	fputs(n == 1 ? " != NULL" : n ? "" : "0", out);
 }
 
 static bool begins(const char *p, const char *word)
@@ -209,11 +212,12 @@ static void put_slots(struct emit *e, FILE *out)
 	fputs(fds || maps ? "\n" : "", out);
 }
 
-/* The one that lets go of all comes behind what it lets go by. */
+/* What lets go of all comes behind what it lets go by. */
 static bool is_last(const struct c_helper *h)
 {
-	return strcmp(h->name, "let_go_after") == 0 ||
-	       strcmp(h->name, "must_have_waited") == 0;
+	return strcmp(h->name, "let_go_all") == 0 ||
+	       strcmp(h->name, "let_go_after") == 0 ||
+	       strcmp(h->name, "join_all") == 0;
 }
 
 static char *rendered(const struct emit *e, const struct c_helper *h)

@@ -87,7 +87,7 @@ static void emit_lane(struct emit *e, int lane)
 static void emit_threads(struct emit *e)
 {
 	emit_uses(e, "<pthread.h>");
-	emit_obstacles(e);
+	e->lets_go = emit_any_obstacle(e);
 	fprintf(e->out, "/* All threads stand still between two waits for it. */\n"
 			"static pthread_barrier_t all;\n\n");
 	for (int i = 0; i < MAX_LANES; i++)
@@ -104,6 +104,13 @@ static void emit_start(struct emit *e)
 		if (e->lanes[i])
 			emit_line(e, "pthread_create(&t[%d], NULL, thread%d, NULL);",
 				  n++, i);
+	if (e->lets_go) {
+		emit_uses(e, "drop join_all");
+		emit_line(e, "join_all(t, %u, %d);", e->nr_lanes,
+			  e->f.what && strcmp(e->f.what, "spin") == 0 ? 3000 :
+								       300);
+		return;
+	}
 	emit_line(e, "for (int i = 0; i < %u; i++)", e->nr_lanes);
 	emit_line(e, "\tpthread_join(t[i], NULL);");
 }
