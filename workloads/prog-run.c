@@ -21,10 +21,12 @@ static struct phase {
 	size_t from, to;
 	unsigned int running;
 	bool last;		/* and then the end */
+	double apart;		/* seconds that '*' steps took */
 } phase;
 
 static void run_step(struct lane *l, const struct step *s)
 {
+	double start = s->thread < 0 ? wl_now() : 0;
 	int err;
 
 	l->step = s;
@@ -42,6 +44,8 @@ static void run_step(struct lane *l, const struct step *s)
 		__atomic_add_fetch(&ex->nr_void, 1, __ATOMIC_RELAXED);
 	else if (err)
 		__atomic_add_fetch(&ex->nr_failed, 1, __ATOMIC_RELAXED);
+	if (s->thread < 0)
+		phase.apart += wl_now() - start;
 }
 
 /* All that is held is let go, all is compared once more, and closed. */
@@ -120,11 +124,14 @@ static void run_phase(struct lane *watcher, size_t from, size_t to, bool last)
 	pthread_mutex_unlock(&phase.lock);
 }
 
-/* Where a phase that begins at @from ends: '*' steps are one each. */
+/* Where a phase that begins at @from ends: '*' steps are one each, unless there
+ * is nobody that has to stand still. */
 static size_t phase_end(const struct prog *p, size_t from)
 {
 	size_t to = from;
 
+	if (p->threads == 1)
+		return p->n;
 	if (to < p->n && p->v[to].thread < 0)
 		return to + 1;
 	while (to < p->n && p->v[to].thread >= 0)
@@ -215,9 +222,9 @@ double prog_execute(const struct prog *prog)
 
 		to = phase_end(prog, from);
 		run_phase(watcher, from, to, false);
-		if (prog->v[from].thread >= 0)
-			seconds += wl_now() - start;
+		seconds += wl_now() - start;
 	}
+	seconds -= phase.apart;
 	run_phase(watcher, prog->n, prog->n, true);
 	return seconds;
 }
