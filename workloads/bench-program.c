@@ -149,6 +149,8 @@ static double bare_execute(const struct prog *p)
 		for (size_t k = 0; k < NR_BARE; k++)
 			if (strcmp(p->v[i].op->name, bare_ops[k].op) == 0)
 				run[i] = bare_ops[k].run;
+	/* Data comes from memory that is there, as the executor's does. */
+	memset(b.buf, 1, KiB(256));
 	SAFE(sigaction(SIGBUS, &sa, NULL));
 	SAFE(sigaction(SIGSEGV, &sa, NULL));
 	start = wl_now();

@@ -25,8 +25,9 @@ static const char *const origin_words[] = {
 	[IS_SAME] = "older data of the same place",
 	[IS_MOVED] = "data of another place of the file",
 	[IS_FOREIGN] = "data of another file",
-	[IS_EARLIER] = "data of an earlier program",
-	[IS_UNKNOWN] = "bytes that nobody wrote",
+	/* Old data of a block, whatever happens to lie there. */
+	[IS_EARLIER] = "data that no step wrote",
+	[IS_UNKNOWN] = "data that no step wrote",
 };
 
 struct found {
@@ -223,6 +224,8 @@ static void tell_data(const struct looked *k, size_t i, struct found f)
 		fprintf(out, "what is there is of file %u, position %#llx\n",
 			f.file, (unsigned long long)f.off);
 		add_step(out, "written by", f.step);
+	} else if (f.origin == IS_EARLIER) {
+		fprintf(out, "what is there is of an earlier program\n");
 	}
 	add_step(out, "what is to be there comes from", last);
 	add_step(out, "noticed by", now);

@@ -196,6 +196,10 @@ static bool make_arg(struct gen *g, struct step *s, unsigned int i)
 		return true;
 	case ARG_LEN:
 		*v = align(gen_len(g), a);
+		/* Data of megabytes is slow, and seldom shows more than pages
+		 * do; extents of them do. */
+		if (*v > KiB(64) && op_is(s->op, "io") && gen_chance(g, 95))
+			*v = align((1 + gen_below(g, 16)) * PAGE, a);
 		if (in_map(s, i) && gen_chance(g, 60))
 			*v = align(8 << gen_below(g, 10), a);
 		return true;

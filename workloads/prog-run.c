@@ -11,6 +11,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+/* Bytes that most steps' data fits into. */
+#define USUAL_IO KiB(256)
+
 struct exec *ex;
 
 /* The steps from @from to before @to are to be run by whom they belong to. */
@@ -155,6 +158,32 @@ static void make_device(struct lane *l)
 	step_ends(l, 0);
 }
 
+/* Faults one by one are slow. */
+static void populate(char *p, size_t len)
+{
+	char *from = p + -(uintptr_t)p % PAGE;
+
+	if (madvise(from, (p + len - from) / PAGE * PAGE,
+		    MADV_POPULATE_WRITE) < 0)
+		explicit_bzero(p, len);
+}
+
+/*
+ * For a step's data. Faults one by one are most of what large ones would cost:
+ * what few steps reach is of 2 MiB pages where the kernel has them.
+ */
+static char *data_buffer(void)
+{
+	char *p = buffer(MAX_IO + 2 * PMD);
+
+	p += -(uintptr_t)p % PMD + PMD;
+	madvise(p, MAX_IO, MADV_HUGEPAGE);
+	p -= USUAL_IO;
+	madvise(p, USUAL_IO, MADV_NOHUGEPAGE);
+	populate(p, USUAL_IO);
+	return p;
+}
+
 static void start_lanes(unsigned int n)
 {
 	pthread_condattr_t attr;
@@ -171,7 +200,7 @@ static void start_lanes(unsigned int n)
 		struct lane *l = &ex->lanes[i];
 
 		l->nr = i;
-		l->buf = buffer(MAX_IO);
+		l->buf = data_buffer();
 		errno = pthread_create(&l->thread, &small, lane_main, l);
 		if (errno)
 			BROKEN("cannot start a thread: %s", strerror(errno));
@@ -185,7 +214,7 @@ static void start_lanes(unsigned int n)
  * does while it allocates. What is needed is there before; not more, as each
  * page of it is a fault in each program.
  */
-static void have_memory(struct lane *watcher)
+static void have_memory(void)
 {
 	char stack[KiB(128)], *heap;
 
@@ -194,10 +223,9 @@ static void have_memory(struct lane *watcher)
 	mallopt(M_TRIM_THRESHOLD, MiB(256));
 	mallopt(M_TOP_PAD, MiB(1));
 	heap = malloc(MiB(1));
-	explicit_bzero(heap, MiB(1));
-	explicit_bzero(stack, sizeof(stack));
+	populate(heap, MiB(1));
+	populate(stack, sizeof(stack));
 	free(heap);
-	memset(watcher->buf, 0, KiB(256));
 }
 
 double prog_execute(const struct prog *prog)
@@ -212,8 +240,8 @@ double prog_execute(const struct prog *prog)
 	pthread_mutex_init(&ex->lock, NULL);
 	slots_init();
 	watcher->nr = -1;
-	watcher->buf = buffer(MAX_IO);
-	have_memory(watcher);
+	watcher->buf = data_buffer();
+	have_memory();
 	if (!wl->mnt)
 		make_device(watcher);
 	start_lanes(prog->threads);
