@@ -27,6 +27,15 @@ static struct phase {
 	double apart;		/* seconds that '*' steps took */
 } phase;
 
+unsigned int prog_flags(const struct prog *p)
+{
+	unsigned int flags = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		flags |= p->v[i].op->flags;
+	return flags;
+}
+
 static void run_step(struct lane *l, const struct step *s)
 {
 	double start = s->thread < 0 ? wl_now() : 0;
@@ -208,8 +217,8 @@ static void start_lanes(unsigned int n)
 }
 
 /*
- * A fault on a frozen filesystem has the lock of the process' mappings until it
- * thaws, which is for the watching thread to do: that must not need this lock,
+ * A fault that waits has the lock of the process' mappings, and what it waits
+ * for may be for the watching thread to let go: that must not need this lock,
  * for memory that it allocates or touches first, nor wait for a thread that
  * does while it allocates. What is needed is there before; not more, as each
  * page of it is a fault in each program.
@@ -226,6 +235,9 @@ static void have_memory(void)
 	populate(heap, MiB(1));
 	populate(stack, sizeof(stack));
 	free(heap);
+	/* All of the code, too, where all faults wait. */
+	if (prog_flags(ex->prog) & OP_STOPS_FAULTS)
+		mlockall(MCL_CURRENT);
 }
 
 double prog_execute(const struct prog *prog)
@@ -240,8 +252,8 @@ double prog_execute(const struct prog *prog)
 	pthread_mutex_init(&ex->lock, NULL);
 	slots_init();
 	watcher->nr = -1;
-	watcher->buf = data_buffer();
 	have_memory();
+	watcher->buf = data_buffer();
 	if (!wl->mnt)
 		make_device(watcher);
 	start_lanes(prog->threads);

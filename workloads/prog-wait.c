@@ -296,6 +296,11 @@ static bool give(struct lane *watcher, struct lane *l, struct watched *w)
 {
 	unsigned int n = 0;
 
+	/* Letting go may itself need the lock that a fault has which waits. */
+	if (prog_flags(ex->prog) & OP_STOPS_FAULTS)
+		n = obstacles_undo();
+	if (n)
+		return true;
 	if (w->next == ITS_FILES) {
 		for (unsigned int i = 0; i < l->nr_inos; i++)
 			n += release_all(watcher, l->inos[i]);

@@ -70,6 +70,9 @@ enum op_flags {
 	/* Takes the filesystem or the namespace away: the program gets one of
 	 * its own. Implies OP_ALONE. */
 	OP_OWNS_FS = 4,
+	/* Faults may have to wait, each with the lock of the process' mappings,
+	 * for an obstacle that it sets. */
+	OP_STOPS_FAULTS = 8,
 };
 
 struct lane;
