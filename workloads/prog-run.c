@@ -24,6 +24,7 @@ static struct phase {
 	size_t from, to;
 	unsigned int running;
 	bool last;		/* and then the end */
+	double began, over;	/* its first step, and its last one */
 	double apart;		/* seconds that '*' steps took */
 } phase;
 
@@ -93,6 +94,8 @@ static void *lane_main(void *arg)
 		from = phase.from;
 		to = phase.to;
 		last = phase.last;
+		if (!phase.began)
+			phase.began = wl_now();
 		pthread_mutex_unlock(&phase.lock);
 		for (size_t i = from; i < to; i++) {
 			const struct step *s = &ex->prog->v[i];
@@ -103,8 +106,10 @@ static void *lane_main(void *arg)
 		if (last && !l->nr)
 			run_end(l);
 		pthread_mutex_lock(&phase.lock);
-		if (--phase.running == 0)
+		if (--phase.running == 0) {
+			phase.over = wl_now();
 			pthread_cond_signal(&phase.ended);
+		}
 		pthread_mutex_unlock(&phase.lock);
 	}
 	return NULL;
@@ -118,6 +123,7 @@ static void run_phase(struct lane *watcher, size_t from, size_t to, bool last)
 	phase.to = to;
 	phase.last = last;
 	phase.running = ex->prog->threads;
+	phase.began = 0;
 	phase.nr++;
 	pthread_cond_broadcast(&phase.begins);
 	while (phase.running) {
@@ -258,11 +264,9 @@ double prog_execute(const struct prog *prog)
 		make_device(watcher);
 	start_lanes(prog->threads);
 	for (size_t from = 0, to; from < prog->n; from = to) {
-		double start = wl_now();
-
 		to = phase_end(prog, from);
 		run_phase(watcher, from, to, false);
-		seconds += wl_now() - start;
+		seconds += phase.over - phase.began;
 	}
 	seconds -= phase.apart;
 	run_phase(watcher, prog->n, prog->n, true);
