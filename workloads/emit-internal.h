@@ -9,6 +9,7 @@
 struct emit_slot {
 	bool filled;		/* it may be; else it is empty for sure */
 	unsigned int fills;	/* steps of the whole program that fill it */
+	size_t first;		/* ... and the first of them */
 	struct emit_map map;	/* of a reference: the pages it is on */
 };
 

@@ -329,8 +329,14 @@ C_HELPER(
 #define LEAVE                                                                  \
 	"static void leave(void)\n"                                            \
 	"{\n"                                                                  \
-	"\tfor (char name[] = \"a\"; *name <= 'h' && !chdir(folder); ++*name)\n" \
-	"\t\tunlink(name);\n"                                                  \
+	"\tDIR *d = opendir(folder);\n"                                        \
+	"\tstruct dirent *e;\n"                                                \
+	"\n"                                                                   \
+	"\t/* In the order of the folder, as rm -r does. */\n"                 \
+	"\twhile (d && (e = readdir(d)))\n"                                    \
+	"\t\tunlinkat(dirfd(d), e->d_name, 0);\n"                              \
+	"\tif (d)\n"                                                           \
+	"\t\tclosedir(d);\n"                                                   \
 	"\tif (chdir(\"/\") < 0 || rmdir(folder) < 0)\n"                       \
 	"\t\twarn(\"cannot remove %s\", folder);\n"                            \
 	"}\n"
@@ -338,6 +344,7 @@ C_HELPER(
 C_HELPER(
 	enter,
 	.name = "enter",
+	.uses = "<dirent.h>",
 	.text = "static char folder[5000];\n"
 		"\n"
 		"static void enter(const char *dir)\n"
@@ -352,7 +359,8 @@ C_HELPER(
 C_HELPER(
 	enter_device,
 	.name = "enter_device",
-	.text = "static char folder[] = \"/tmp/reproducer-XXXXXX\";\n"
+	.uses = "<dirent.h>",
+	.text = "static char folder[64];\n"
 		"\n"
 		"/* The device is \"a\", and its first 8 MiB are zeroes. */\n"
 		"static void enter(const char *device)\n"
@@ -365,7 +373,8 @@ C_HELPER(
 		"\tmemset(p, 0, 8 << 20);\n"
 		"\tmunmap(p, 8 << 20);\n"
 		"\tclose(fd);\n"
-		"\tif (access(folder, F_OK) < 0 && !mkdtemp(folder))\n"
+		"\tsnprintf(folder, sizeof(folder), \"/tmp/reproducer-%d\", getpid());\n"
+		"\tif (mkdir(folder, 0700) < 0)\n"
 		"\t\terr(2, \"cannot make the folder %s\", folder);\n"
 		"\tif (chdir(folder) < 0 || symlink(device, \"a\") < 0)\n"
 		"\t\terr(2, \"cannot enter %s\", folder);\n"

@@ -48,7 +48,8 @@ void emit_slots_init(struct emit *e)
 				continue;
 			slot = emit_slot_of(e, s, a);
 			/* Another thread's step may use it before. */
-			slot->fills++;
+			if (!slot->fills++)
+				slot->first = i;
 			if (!slot->map.len)
 				slot->map = (struct emit_map){
 					true, arg_of(s, "off", 0),
@@ -318,15 +319,30 @@ bool emit_any_obstacle(struct emit *e)
 	return e->obstacle || e->gate || any_ref(e);
 }
 
+/* The open file that was opened first, of those opened by step @from or later;
+ * or -1. */
+static int next_fd(const struct emit *e, size_t from)
+{
+	const struct emit_slot *fds = e->slots[ARG_FD];
+	int next = -1;
+
+	for (int i = 0; i < NR_SLOTS; i++)
+		if (may_be_filled(e, &fds[i]) && fds[i].first >= from &&
+		    (next < 0 || fds[i].first < fds[next].first))
+			next = i;
+	return next;
+}
+
 void emit_looks(struct emit *e)
 {
 	bool devdax = strcmp(e->p->fs, "devdax") == 0;
 
-	for (int i = 0; i < NR_SLOTS; i++)
-		if (may_be_filled(e, &e->slots[ARG_FD][i]) && !devdax) {
-			emit_uses(e, "look_at");
-			emit_line(e, "look_at(fd%d);", i);
-		}
+	/* In the order that check_all() has: as files were made. */
+	for (int i = next_fd(e, 0); i >= 0 && !devdax;
+	     i = next_fd(e, e->slots[ARG_FD][i].first + 1)) {
+		emit_uses(e, "look_at");
+		emit_line(e, "look_at(fd%d);", i);
+	}
 	for (int i = 0; i < NR_SLOTS; i++)
 		if (may_be_filled(e, &e->slots[ARG_MAP][i])) {
 			emit_uses(e, "touch");
