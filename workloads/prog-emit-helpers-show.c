@@ -90,6 +90,8 @@ C_HELPER(
 		"\tfor (int mb = 0; mb < 64; mb++)\n"
 		"\t\tTRY(write(fd, old, sizeof(old)));\n"
 		"\tTRY(fsync(fd));\n"
+		"\t/* At once: what an unlink frees may be free later. */\n"
+		"\tTRY(ftruncate(fd, 0));\n"
 		"\tclose(fd);\n"
 		"\tunlink(\"old\");\n"
 		"\tsync();\n"
