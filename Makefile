@@ -47,7 +47,7 @@ $(rig_bin): $(host_obj)
 # The agent is never built with a sanitizer: it is PID 2 of somebody's guest.
 build/rig-agent: $(agent_src:%.c=build/%.o)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkgs,--libs,$(guest_libs)) -laio -lpthread
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-z,now -o $@ $^ $(call pkgs,--libs,$(guest_libs)) -laio -lpthread
 
 build/rig-init: $(init_src:%.c=build/%.o)
 	$(call say,LINK,$@)
