@@ -80,7 +80,7 @@ OP(
 	.help = "FIFREEZE: until it is thawed, changes wait",
 	.groups = "admin freeze",
 	.weight = 1,
-	.flags = OP_STOPS_FAULTS,
+	.let_faults = thaw,
 	.gen = gen,
 	.run = run,
 	.c = "freeze();",

@@ -19,6 +19,7 @@ static struct load {
 	struct pmem2_map *map;
 	char *want, *got;
 	const char *wrong;	/* what was, in a few words */
+	int sig;		/* that an access gave */
 } load;
 
 static const char *compare(const char *p)
@@ -31,7 +32,7 @@ static const char *compare(const char *p)
 	return NULL;
 }
 
-static void *load_main(void *arg)
+static void work(void *arg)
 {
 	char *p = pmem2_map_get_address(load.map);
 	pmem2_memcpy_fn copy = pmem2_get_memcpy_fn(load.map);
@@ -53,6 +54,11 @@ static void *load_main(void *arg)
 			usleep(500);
 	}
 	load.wrong = load.wrong ?: compare(p);
+}
+
+static void *load_main(void *arg)
+{
+	load.sig = run_guarded(work, NULL);
 	return NULL;
 }
 
@@ -75,7 +81,12 @@ static void stop(struct lane *l, void *arg)
 
 	__atomic_store_n(&load.over, true, __ATOMIC_RELEASE);
 	pthread_join(load.thread, NULL);
-	if (load.wrong) {
+	if (load.sig) {
+		snprintf(key, sizeof(key), "%s pmem2 signal", wl->fs);
+		snprintf(title, sizeof(title), "libpmem2's mapping of an %s file of written blocks gives %s",
+			 wl->fs, sigabbrev_np(load.sig) ?: "a signal");
+		finding("data", key, title, title, NULL);
+	} else if (load.wrong) {
 		snprintf(key, sizeof(key), "%s pmem2", wl->fs);
 		snprintf(title, sizeof(title), "%s does not have on %s what libpmem2 has persisted",
 			 load.wrong, wl->fs);

@@ -46,8 +46,8 @@ void step_waited(struct lane *l, int err);
 /* Look at all lanes once; called every few milliseconds. Ends the case when
  * one of them is stuck. */
 void watch(struct lane *watcher);
-/* OP_* of all of its steps. */
-unsigned int prog_flags(const struct prog *p);
+/* struct op's, of the step that has one; or NULL. */
+void (*prog_let_faults(const struct prog *p))(void);
 /* Undo every obstacle: how many there were. */
 unsigned int obstacles_undo(void);
 

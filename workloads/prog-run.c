@@ -8,6 +8,8 @@
 #include "log.h"
 
 #include <malloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -24,17 +26,17 @@ static struct phase {
 	size_t from, to;
 	unsigned int running;
 	bool last;		/* and then the end */
+	unsigned int *beat;	/* who watches is not held up */
 	double began, over;	/* its first step, and its last one */
 	double apart;		/* seconds that '*' steps took */
 } phase;
 
-unsigned int prog_flags(const struct prog *p)
+void (*prog_let_faults(const struct prog *p))(void)
 {
-	unsigned int flags = 0;
-
 	for (size_t i = 0; i < p->n; i++)
-		flags |= p->v[i].op->flags;
-	return flags;
+		if (p->v[i].op->let_faults)
+			return p->v[i].op->let_faults;
+	return NULL;
 }
 
 static void run_step(struct lane *l, const struct step *s)
@@ -77,12 +79,31 @@ static void run_end(struct lane *l)
 	l->in_step = false;
 }
 
+/* Faults one by one are slow. */
+static void populate(char *p, size_t len)
+{
+	char *from = p + -(uintptr_t)p % PAGE;
+
+	if (madvise(from, (p + len - from) / PAGE * PAGE,
+		    MADV_POPULATE_WRITE) < 0)
+		explicit_bzero(p, len);
+}
+
+/* What most steps need of the stack. */
+static void have_stack(void)
+{
+	char stack[KiB(32)];
+
+	populate(stack, sizeof(stack));
+}
+
 static void *lane_main(void *arg)
 {
 	struct lane *l = arg;
 	unsigned int seen = 0;
 
 	l->tid = syscall(SYS_gettid);
+	have_stack();
 	for (;;) {
 		size_t from, to;
 		bool last;
@@ -135,6 +156,7 @@ static void run_phase(struct lane *watcher, size_t from, size_t to, bool last)
 		ts.tv_nsec %= 1000000000;
 		if (pthread_cond_timedwait(&phase.ended, &phase.lock, &ts)) {
 			pthread_mutex_unlock(&phase.lock);
+			++*phase.beat;
 			watch(watcher);
 			pthread_mutex_lock(&phase.lock);
 		}
@@ -171,16 +193,6 @@ static void make_device(struct lane *l)
 	ino->size = MAX_FILE;
 	name_set(l, 0, ino);
 	step_ends(l, 0);
-}
-
-/* Faults one by one are slow. */
-static void populate(char *p, size_t len)
-{
-	char *from = p + -(uintptr_t)p % PAGE;
-
-	if (madvise(from, (p + len - from) / PAGE * PAGE,
-		    MADV_POPULATE_WRITE) < 0)
-		explicit_bzero(p, len);
 }
 
 /*
@@ -231,7 +243,8 @@ static void start_lanes(unsigned int n)
  */
 static void have_memory(void)
 {
-	char stack[KiB(128)], *heap;
+	extern char __executable_start[], etext[];
+	char stack[KiB(128)], *heap, *code = __executable_start;
 
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, MiB(32));
@@ -241,9 +254,40 @@ static void have_memory(void)
 	populate(heap, MiB(1));
 	populate(stack, sizeof(stack));
 	free(heap);
-	/* All of the code, too, where all faults wait. */
-	if (prog_flags(ex->prog) & OP_STOPS_FAULTS)
+	madvise(code, (size_t)(etext - code), MADV_POPULATE_READ);
+	/* All that there is where all faults wait. */
+	if (prog_let_faults(ex->prog))
 		mlockall(MCL_CURRENT);
+}
+
+/*
+ * For all that, the watching thread may come to need the lock: a fork makes
+ * each page one to be copied, and the kernel itself writes to a thread's stack
+ * and its restartable sequence. A process with mappings of its own helps when
+ * @beat stands still.
+ */
+static void start_helper(void (*let_faults)(void), const unsigned int *beat)
+{
+	unsigned int seen = *beat, still = 0;
+	pid_t parent = getpid();
+
+	if (SAFE(fork()))
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Nobody has to wait for it before he can unmount. */
+	if (chdir("/") < 0)
+		_exit(1);
+	while (getppid() == parent) {
+		usleep(100000);
+		still = *(const volatile unsigned int *)beat == seen ?
+			still + 1 : 0;
+		seen = *(const volatile unsigned int *)beat;
+		if (still > 20 * wl->scale) {
+			let_faults();
+			still = 0;
+		}
+	}
+	_exit(0);
 }
 
 double prog_execute(const struct prog *prog)
@@ -258,6 +302,9 @@ double prog_execute(const struct prog *prog)
 	pthread_mutex_init(&ex->lock, NULL);
 	slots_init();
 	watcher->nr = -1;
+	phase.beat = buffer_shared(sizeof(*phase.beat));
+	if (prog_let_faults(prog))
+		start_helper(prog_let_faults(prog), phase.beat);
 	have_memory();
 	watcher->buf = data_buffer();
 	if (!wl->mnt)

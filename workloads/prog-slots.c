@@ -6,6 +6,7 @@
  * that nothing else ever comes to be where a late access still goes.
  */
 #include "prog-internal.h"
+#include "guest/sys.h"
 #include "log.h"
 
 #include <signal.h>
@@ -321,6 +322,7 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 	if (ex->poisoned && sig == SIGBUS)
 		return;
 	/* Not ours: the default action, when it is raised again on return. */
+	kernel_log("signal %d at %p, by no access of a step", sig, si->si_addr);
 	signal(sig, SIG_DFL);
 }
 
@@ -361,6 +363,18 @@ static int copy(char *to, const char *from, size_t len, size_t *done,
 	}
 	armed = 0;
 	*done = at;
+	return sig;
+}
+
+int run_guarded(void (*fn)(void *arg), void *arg)
+{
+	int sig;
+
+	arm();
+	sig = sigsetjmp(jump, 0);
+	if (!sig)
+		fn(arg);
+	armed = 0;
 	return sig;
 }
 

@@ -297,7 +297,7 @@ static bool give(struct lane *watcher, struct lane *l, struct watched *w)
 	unsigned int n = 0;
 
 	/* Letting go may itself need the lock that a fault has which waits. */
-	if (prog_flags(ex->prog) & OP_STOPS_FAULTS)
+	if (prog_let_faults(ex->prog))
 		n = obstacles_undo();
 	if (n)
 		return true;

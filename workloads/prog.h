@@ -70,9 +70,6 @@ enum op_flags {
 	/* Takes the filesystem or the namespace away: the program gets one of
 	 * its own. Implies OP_ALONE. */
 	OP_OWNS_FS = 4,
-	/* Faults may have to wait, each with the lock of the process' mappings,
-	 * for an obstacle that it sets. */
-	OP_STOPS_FAULTS = 8,
 };
 
 struct lane;
@@ -103,6 +100,9 @@ struct op {
 	 * files. false: not now. May be NULL.
 	 */
 	bool (*gen)(struct gen *g, struct step *s);
+	/* Faults may have to wait, each with the lock of the process' mappings,
+	 * for what the step sets up: undoes that, from whatever process. */
+	void (*let_faults)(void);
 	/* 0, an errno, or VOID. Whatever it use_*()d and whatever span it
 	 * opened ends with the step. */
 	int (*run)(struct lane *l, const struct step *s);
@@ -472,6 +472,9 @@ void ref_check(struct lane *l, struct hold *h, const void *got, size_t len);
  * one that is there is stored, atomically. */
 int map_copy_in(char *to, const void *from, size_t len, size_t *done);
 int map_copy_out(void *to, const char *from, size_t len, size_t *done);
+
+/* Accesses of other kinds: 0, or the signal that @fn was left by. */
+int run_guarded(void (*fn)(void *arg), void *arg);
 
 /* --- through mappings (prog-maps.c) ------------------------------------------- */
 
