@@ -4,6 +4,7 @@
  * it given back at the end.
  */
 #include "guest.h"
+#include "program.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ void guest_wants(const struct run *r, struct strv *modules,
 	};
 	static const char *const shell_progs[] = { "busybox", "ndctl",
 						   "xfs_io", "xfs_db" };
+	const struct strv none = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(mods); i++)
 		strv_push(modules, mods[i]);
@@ -34,6 +36,9 @@ void guest_wants(const struct run *r, struct strv *modules,
 		strv_push(programs, progs[i]);
 	for (size_t i = 0; r->o->shell && i < ARRAY_SIZE(shell_progs); i++)
 		strv_push(programs, shell_progs[i]);
+	/* A reproducer that is run by hand needs what its operations do. */
+	if (r->o->shell)
+		program_all_want(r->describe, &none, &none, modules, programs);
 	cases_wants(r->describe, &r->cases, modules, programs);
 	for (size_t i = 0; i < r->modules.n; i++)
 		if (!strv_has(modules, r->modules.v[i]))
