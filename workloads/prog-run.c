@@ -292,11 +292,15 @@ static void start_helper(void (*let_faults)(void), const unsigned int *beat)
 
 double prog_execute(const struct prog *prog)
 {
-	static struct exec exec;
-	struct lane *watcher = &exec.lanes[MAX_LANES];
+	static union {
+		struct exec exec;
+		char pages[(sizeof(struct exec) + PAGE - 1) / PAGE * PAGE];
+	} all __attribute__((aligned(4096)));
+	struct lane *watcher = &all.exec.lanes[MAX_LANES];
 	double seconds = 0;
 
-	ex = &exec;
+	ex = &all.exec;
+	populate(all.pages, sizeof(all.pages));
 	ex->prog = prog;
 	ex->nonce = wl->seed % 255 + 1;
 	pthread_mutex_init(&ex->lock, NULL);
